@@ -1,0 +1,50 @@
+"""cnndsl: convolutional networks as one page of YAML, checked, drawn and compiled to PyTorch.
+
+    >>> import cnndsl
+    >>> graph = cnndsl.check("resnet50")      # shapes and costs, without torch
+    >>> model = cnndsl.build("resnet50")      # a torch.nn.Module
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnndsl.checker import check
+from cnndsl.costs import Cost, cost
+from cnndsl.diagnostics import Diagnostic, SpecError
+from cnndsl.graph import Graph
+
+if TYPE_CHECKING:
+    import graphviz
+    from torch import nn
+
+__all__ = ["Cost", "Diagnostic", "Graph", "SpecError", "build", "check", "cost", "draw", "emit"]
+__version__ = "0.1.0"
+
+
+def build(
+    spec: str | Path | Graph,
+    variant: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    input: Sequence[int] | None = None,
+) -> nn.Module:
+    """Check a spec as `check` does, or take a checked Graph, and build its `torch.nn.Module`."""
+    from cnndsl.builder import build_module
+
+    return build_module(spec if isinstance(spec, Graph) else check(spec, variant, params, input))
+
+
+def emit(graph: Graph) -> str:
+    """The network as readable PyTorch source that needs no cnndsl."""
+    from cnndsl.emitter import emit_source
+
+    return emit_source(graph)
+
+
+def draw(graph: Graph) -> graphviz.Digraph:
+    """The network as a Graphviz diagram."""
+    from cnndsl.diagram import draw_graph
+
+    return draw_graph(graph)

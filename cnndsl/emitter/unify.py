@@ -1,0 +1,121 @@
+"""Classes of one structure → one class with parameters for what differs between its instances."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cnndsl.emitter.parts import Class, classes
+from cnndsl.emitter.plan import free, is_identifier
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a class's constructor, and the first of the holes that it fills."""
+
+    name: str
+    type: str
+    hole: int
+
+
+@dataclass(frozen=True)
+class Unified:
+    """A class for all instances of one structure.
+
+    `fill` says for each hole what stands there: the parameter that fills it, or None for a constant,
+    which the sample has.
+    """
+
+    name: str
+    sample: Class
+    parameters: tuple[Parameter, ...]
+    fill: tuple[Parameter | None, ...]
+    count: int
+
+
+def unify(root: Class) -> dict[Hashable, Unified]:
+    """The classes to write, by key, inner ones first."""
+    groups: dict[Hashable, list[Class]] = {}
+    for found in classes(root):
+        groups.setdefault(found.key, []).append(found)
+    names = _names({key: group[0] for key, group in groups.items()}, root.key)
+    return {key: _unified(names[key], group) for key, group in groups.items()}
+
+
+def _unified(name: str, group: list[Class]) -> Unified:
+    columns = list(zip(*([hole.value for hole in c.holes] for c in group), strict=True))
+    hints = [hole.hint for hole in group[0].holes]
+    declared = _declared(group)
+    by_column: dict[tuple[Any, ...], Parameter] = {}
+    fill: list[Parameter | None] = []
+    for index, column in enumerate(columns):
+        typed = tuple((type(value), value) for value in column)
+        if all(value == typed[0] for value in typed):
+            fill.append(None)
+            continue
+        if typed not in by_column:
+            wanted = declared.get(typed, hints[index])
+            chosen = free(wanted, ("self", *(p.name for p in by_column.values())))
+            by_column[typed] = Parameter(chosen, _type(column), index)
+        fill.append(by_column[typed])
+    return Unified(name, group[0], tuple(by_column.values()), tuple(fill), len(group))
+
+
+def _declared(group: list[Class]) -> dict[tuple[Any, ...], str]:
+    """Names for columns of values: the block's own parameters, and the items of its lists."""
+    names: dict[tuple[Any, ...], str] = {}
+    flat = [_flatten(c.args) for c in group]
+    for name in flat[0]:
+        if all(name in args for args in flat) and is_identifier(name):
+            column = tuple((type(args[name]), args[name]) for args in flat)
+            names.setdefault(column, name)
+    return names
+
+
+def _flatten(args: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: value for name, value in args.items() if isinstance(value, int | float | str)}
+    lists = {n: v for n, v in args.items() if isinstance(v, list)}
+    pairs = {n: tuple(v) for n, v in lists.items() if all(isinstance(i, int) for i in v)}
+    items = {
+        f"{name}_{index}": item
+        for name, value in lists.items()
+        for index, item in enumerate(value)
+        if isinstance(item, int | float | str)
+    }
+    return own | pairs | items
+
+
+def _type(column: tuple[Any, ...]) -> str:
+    types = list(dict.fromkeys(_type_name(value) for value in column))
+    return " | ".join(sorted(types, key=lambda t: t == "None"))
+
+
+def _type_name(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"tuple[{', '.join(_type_name(item) for item in value)}]"
+    return "None" if value is None else type(value).__name__
+
+
+def _names(samples: Mapping[Hashable, Class], root: Hashable) -> dict[Hashable, str]:
+    """Each class's name; where a block has several structures, the larger bear what they add."""
+    taken = {"Tensor", "NamedTuple", "OrderedDict", "Module"}
+    names = {root: free(samples[root].name, taken)}
+    taken.add(names[root])
+    for key, sample in sorted(samples.items(), key=lambda item: len(item[1].fields)):
+        if key == root:
+            continue
+        name = sample.name
+        if name in taken:
+            alike = [s for k, s in samples.items() if s.name == sample.name and k in names]
+            name += _added(sample, alike)
+        names[key] = free(name, taken)
+        taken.add(names[key])
+    return names
+
+
+def _added(sample: Class, smaller: list[Class]) -> str:
+    """The fields that a class has beside those of a smaller one of its block, in CamelCase."""
+    known = {name for other in smaller for name, _ in other.fields}
+    added = [name for name, _ in sample.fields if name not in known and is_identifier(name)]
+    return "".join(name[:1].upper() + name[1:] for name in added[:1])

@@ -1,0 +1,171 @@
+"""Names and files → the syntax tree of a spec, with all that it imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cnndsl import shipped, source, syntax
+from cnndsl.diagnostics import Report, Source, Span, suggest
+from cnndsl.names import check_names
+from cnndsl.parse import parse
+from cnndsl.schema import validate
+
+SUFFIXES = (".yaml", ".yml")
+EXTENDABLE = ("cnndsl", "name", "about", "params", "variants", "input", "expect", "train", "extends")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which file is meant, and which of its variants ("" for none)."""
+
+    path: Path
+    variant: str = ""
+
+
+def find(spec: str, report: Report) -> Target | None:
+    """The file that a user means by a path, `path:variant`, or a shipped name."""
+    name, _, variant = spec.rpartition(":")
+    if name and (Path(name).is_file() or name.endswith(SUFFIXES)):
+        return Target(Path(name), variant)
+    if Path(spec).is_file() or spec.endswith(SUFFIXES):
+        return Target(Path(spec))
+    found = shipped.find(name or spec)
+    if found and name and variant in shipped.variants(found[0]):
+        return Target(found[0], variant)
+    if found and not name:
+        return Target(*found)
+    span = Span(Source(spec, ""))
+    help = suggest(spec, shipped.names())
+    report.error("file", f"`{spec}` is neither a file nor a shipped network", span, help)
+    return None
+
+
+def load(path: Path, report: Report, loading: tuple[Path, ...] = ()) -> syntax.Spec | None:
+    """Read a spec file and the files that it imports; mistakes are reported."""
+    root = source.read_file(path, _shown(path), report)
+    if root is None:
+        if not report.failed:
+            report.error("syntax", "the file is empty", Span(Source(_shown(path), "")))
+        return None
+    return assemble(root, path, report, loading)
+
+
+def assemble(
+    root: source.Located, path: Path | None, report: Report, loading: tuple[Path, ...] = ()
+) -> syntax.Spec | None:
+    """Validate and parse a file's values, and load what the file refers to."""
+    if not isinstance(root, source.Mapping):
+        help = "as in `body: [{conv: 64}, relu]`"
+        report.error("schema", "a spec is a mapping with a `body`", root.span, help)
+        return None
+    bad = validate(root, report)
+    spec = parse(root, path, bad, report)
+    files = _References(path, report, (*loading, path.resolve()) if path else loading)
+    base = root.index.get("extends")
+    if base is not None:
+        return files.extend(spec, root, base)
+    imports = {}
+    for entry in _entries(root.get("import")):
+        imported = files.load(entry.value)
+        if imported is None:
+            continue
+        imports[entry.name] = imported
+    spec = replace(spec, imports=imports)
+    if not any(entry.name not in imports for entry in _entries(root.get("import"))):
+        check_names(spec, report)
+    return spec
+
+
+@dataclass(frozen=True)
+class _References:
+    """The files that a file refers to: below its folder, or shipped."""
+
+    path: Path | None
+    report: Report
+    loading: tuple[Path, ...]
+
+    def load(self, value: source.Located) -> syntax.Spec | None:
+        target = self.target(value)
+        if target is None:
+            return None
+        if target.path.resolve() in self.loading:
+            names = " → ".join(p.name for p in (*self.loading, target.path))
+            self.report.error("import", f"files import each other: {names}", value.span)
+            return None
+        if not target.path.is_file():
+            self.report.error("import", f"no file {_shown(target.path)}", value.span)
+            return None
+        return load(target.path, self.report, self.loading)
+
+    def target(self, value: source.Located) -> Target | None:
+        text = str(value.value) if isinstance(value, source.Scalar) else ""
+        name, _, variant = text.rpartition(":")
+        if not name.endswith(SUFFIXES):
+            name, variant = (text, "") if text.endswith(SUFFIXES) else ("", "")
+        if not name:
+            found = shipped.find(text)
+            if found:
+                return Target(*found)
+            help = suggest(text, shipped.names()) or "a file ends in .yaml"
+            self.report.error("import", f"`{text}` is no shipped spec", value.span, help)
+            return None
+        folder = (self.path.parent if self.path else Path()).resolve()
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder):
+            message = f"{name} lies outside of the folder of this file"
+            self.report.error("import", message, value.span, "only files below it can be used")
+            return None
+        shown = self.path.parent / name if self.path else Path(name)
+        return Target(shown, variant)
+
+    def extend(
+        self, spec: syntax.Spec, root: source.Mapping, base: source.Entry
+    ) -> syntax.Spec | None:
+        """The extended file, with this one's parameter values, variants, input and facts."""
+        for entry in root.entries:
+            if entry.name not in EXTENDABLE:
+                message = f"a file that extends another gives values only, not `{entry.name}`"
+                self.report.error("import", message, entry.key.span)
+        target = self.target(base.value)
+        extended = self.load(base.value)
+        if extended is None or target is None:
+            return None
+        if target.variant and target.variant not in extended.variants:
+            help = suggest(target.variant, list(extended.variants))
+            message = f"{target.path.name} has no variant `{target.variant}`"
+            self.report.error("name", message, base.value.span, help)
+            return None
+        variant = extended.variants.get(target.variant, ())
+        own = tuple(
+            syntax.Arg(param.name, param.span, param.default)
+            for param in spec.params
+            if param.default is not None
+        )
+        merged = replace(
+            extended,
+            name=spec.name,
+            about=spec.about or extended.about,
+            path=spec.path,
+            span=spec.span,
+            overrides=(*extended.overrides, *variant, *own),
+            variants=spec.variants,
+            inputs=spec.inputs or extended.inputs,
+            expect=spec.expect,
+            train=spec.train or extended.train,
+        )
+        if not self.report.failed:
+            check_names(merged, self.report)
+        return merged
+
+
+def _entries(value: source.Located | None) -> tuple[source.Entry, ...]:
+    return value.entries if isinstance(value, source.Mapping) else ()
+
+
+def _shown(path: Path) -> str:
+    """A path as messages show it: relative to the working folder where it lies below it."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd())) if path.is_absolute() else str(path)
+    except ValueError:
+        return str(path)

@@ -1,0 +1,202 @@
+"""Convolutions and the linear layer: the ops that cost multiply-adds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
+from cnndsl.ops.windows import Padding, Pair, pair, sides, strided
+
+PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
+
+
+class Conv2d(Op, name="conv"):
+    """Slide `out` learned filters over the image."""
+
+    family = Family.CONVOLUTION
+    overwritable = True
+
+    out: int = arg("Output channels.", min=1, primary=True)
+    kernel: Pair = arg("Height and width of the window.", default=1, min=1)
+    stride: Pair = arg("Steps of the window.", default=1, min=1)
+    padding: Padding = arg(
+        "Rows and columns added around: all sides, [vertical, horizontal], "
+        "[left, right, top, bottom], or `same` for an output of the input's size.",
+        default=0,
+        min=0,
+    )
+    dilation: Pair = arg("Distance between the taps of the window.", default=1, min=1)
+    groups: int = arg("Groups of channels convolved apart.", default=1, min=1)
+    bias: bool = arg("Add a learned number to each output channel.", default=True)
+    padding_mode: PaddingMode = arg("What the padding is filled with.", default="zeros")
+
+    def shape(self, x: Shape) -> Shape:
+        check_groups(self.groups, x.channels, self.out)
+        kernel, stride, dilation = pair(self.kernel), pair(self.stride), pair(self.dilation)
+        if self.padding == "same" and stride != (1, 1):
+            raise Reject("padding `same` needs stride 1", "padding", "give the padding in numbers")
+        around = self._sides()
+        check_fill(self.padding_mode, x, around)
+        height, width = strided(x, kernel, stride, around, dilation)
+        return Shape((self.out, height, width))
+
+    def _sides(self) -> tuple[int, int, int, int]:
+        if self.padding != "same":
+            return sides(self.padding)
+        height, width = (
+            d * (k - 1) for d, k in zip(pair(self.dilation), pair(self.kernel), strict=True)
+        )
+        return (width // 2, width - width // 2, height // 2, height - height // 2)
+
+    def weights(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        weight = (self.out, x.channels // self.groups, *pair(self.kernel))
+        return {"weight": weight, "bias": (self.out,)} if self.bias else {"weight": weight}
+
+    def macs(self, x: Shape) -> int:
+        height, width = pair(self.kernel)
+        return self.shape(x).size * (x.channels // self.groups) * height * width
+
+    def module(self, x: Shape) -> Call:
+        uneven = isinstance(self.padding, tuple) and len(self.padding) == 4
+        return call(
+            "cnndsl.modules:PaddedConv2d" if uneven else "nn.Conv2d",
+            x.channels,
+            self.out,
+            kernel_size=self.kernel,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+            bias=self.bias,
+            padding_mode=self.padding_mode,
+        )
+
+    def brief(self) -> str:
+        return brief_window(self.kernel, self.stride, self.out, self.groups, self.dilation)
+
+
+class ConvTranspose2d(Op, name="conv_transpose"):
+    """Spread each pixel over a window of the output by learned filters; enlarges the image."""
+
+    family = Family.CONVOLUTION
+    overwritable = True
+
+    out: int = arg("Output channels.", min=1, primary=True)
+    kernel: Pair = arg("Height and width of the window.", default=1, min=1)
+    stride: Pair = arg("Steps of the window in the output.", default=1, min=1)
+    padding: Pair = arg("Rows and columns cut off around the output.", default=0, min=0)
+    output_padding: Pair = arg("Rows and columns added at the bottom and right.", default=0, min=0)
+    dilation: Pair = arg("Distance between the taps of the window.", default=1, min=1)
+    groups: int = arg("Groups of channels convolved apart.", default=1, min=1)
+    bias: bool = arg("Add a learned number to each output channel.", default=True)
+
+    def shape(self, x: Shape) -> Shape:
+        check_groups(self.groups, x.channels, self.out)
+        lengths: list[int] = []
+        for axis in (0, 1):
+            size, kernel, stride, padding, extra, dilation = (
+                x[1 + axis],
+                *(
+                    pair(value)[axis]
+                    for value in (
+                        self.kernel,
+                        self.stride,
+                        self.padding,
+                        self.output_padding,
+                        self.dilation,
+                    )
+                ),
+            )
+            if extra >= max(stride, dilation):
+                limit = f"the stride {stride} or the dilation {dilation}"
+                raise Reject(f"output_padding {extra} is not less than {limit}", "output_padding")
+            lengths.append((size - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1)
+        if min(lengths) < 1:
+            raise Reject(f"the output would be {lengths[0]}×{lengths[1]}", "padding")
+        return Shape((self.out, *lengths))
+
+    def weights(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        weight = (x.channels, self.out // self.groups, *pair(self.kernel))
+        return {"weight": weight, "bias": (self.out,)} if self.bias else {"weight": weight}
+
+    def macs(self, x: Shape) -> int:
+        height, width = pair(self.kernel)
+        return x.size * (self.out // self.groups) * height * width
+
+    def module(self, x: Shape) -> Call:
+        return call(
+            "nn.ConvTranspose2d",
+            x.channels,
+            self.out,
+            kernel_size=self.kernel,
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            dilation=self.dilation,
+            groups=self.groups,
+            bias=self.bias,
+        )
+
+    def brief(self) -> str:
+        return brief_window(self.kernel, self.stride, self.out, self.groups, self.dilation)
+
+
+class Linear(Op, name="linear"):
+    """Multiply the features by a learned matrix."""
+
+    family = Family.LINEAR
+    overwritable = True
+
+    out: int = arg("Output features.", min=1, primary=True)
+    bias: bool = arg("Add a learned number to each output feature.", default=True)
+    last_dim: bool = arg(
+        "Apply to the last dimension of an input that has several, as after `permute`.",
+        default=False,
+    )
+
+    @property
+    def ranks(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (1, 2, 3) if self.last_dim else (1,)
+
+    def shape(self, x: Shape) -> Shape:
+        return Shape((*x[:-1], self.out))
+
+    def weights(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        weight = (self.out, x[-1])
+        return {"weight": weight, "bias": (self.out,)} if self.bias else {"weight": weight}
+
+    def macs(self, x: Shape) -> int:
+        return x.size * self.out
+
+    def module(self, x: Shape) -> Call:
+        return call("nn.Linear", x[-1], self.out, bias=self.bias)
+
+
+def check_groups(groups: int, inputs: int, outputs: int) -> None:
+    """Reject groups that do not divide the channels."""
+    for channels, which in ((inputs, "input"), (outputs, "output")):
+        if channels % groups:
+            raise Reject(f"{channels} {which} channels do not split into {groups} groups", "groups")
+
+
+def check_fill(mode: str, x: Shape, around: tuple[int, int, int, int]) -> None:
+    """Reject padding wider than what the mode can take from the image."""
+    left, right, top, bottom = around
+    for side, padding in ((x.width, max(left, right)), (x.height, max(top, bottom))):
+        limit = {"reflect": side - 1, "circular": side}.get(mode, padding)
+        if padding > limit:
+            raise Reject(f"{mode} padding of {padding} is more than {limit}", "padding")
+
+
+def brief_window(kernel: Pair, stride: Pair, out: int | None, groups: int, dilation: Pair) -> str:
+    """`3×3, 64, /2` for diagrams, with `g32` for groups and `d2` for dilation."""
+    height, width = pair(kernel)
+    across, down = pair(stride)
+    parts = [
+        f"{height}×{width}",
+        str(out) if out else "",
+        "" if across == down == 1 else f"/{across}" if across == down else f"/{across}×{down}",
+        f"g{groups}" if groups > 1 else "",
+        "" if pair(dilation) == (1, 1) else f"d{pair(dilation)[0]}",
+    ]
+    return ", ".join(part for part in parts if part)

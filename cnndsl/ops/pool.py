@@ -1,0 +1,171 @@
+"""Pooling: windows summed up in one number each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
+from cnndsl.ops.conv import brief_window
+from cnndsl.ops.windows import Pair, pair, sides, strided
+
+
+class Pool(Op):
+    """What the sliding pools share; the window's step is its own size unless given."""
+
+    family = Family.POOLING
+
+    kernel: Pair = arg("Height and width of the window.", min=1, primary=True)
+    stride: Pair | None = arg(
+        "Steps of the window; those of its size if null.", default=None, min=1
+    )
+    ceil: bool = arg("Keep a last window that reaches over the edge (`ceil_mode`).", default=False)
+
+    def _slide(self, x: Shape, padding: Pair = 0, dilation: Pair = 1) -> Shape:
+        """The output's shape; padding may cover half of the window at most."""
+        for size, around, step in zip(
+            pair(self.kernel), pair(padding), pair(dilation), strict=True
+        ):
+            reach = step * (size - 1) + 1
+            if around > reach // 2:
+                fact = f"padding {around} is more than half of a window of {reach}"
+                raise Reject(fact, "padding", "use `pad` for a wider border")
+        stride = pair(self.kernel if self.stride is None else self.stride)
+        window = pair(self.kernel), stride, sides(padding), pair(dilation)
+        return Shape((x.channels, *strided(x, *window, self.ceil)))
+
+    def _window(self) -> dict[str, Any]:
+        return {"stride": self.stride} | ({"ceil_mode": True} if self.ceil else {})
+
+    def brief(self) -> str:
+        stride = self.kernel if self.stride is None else self.stride
+        return brief_window(self.kernel, stride, None, 1, getattr(self, "dilation", 1))
+
+
+class MaxPool2d(Pool, name="max_pool"):
+    """Keep the largest value of each window."""
+
+    padding: Pair = arg("Rows and columns added around, never the largest.", default=0, min=0)
+    dilation: Pair = arg("Distance between the taps of the window.", default=1, min=1)
+
+    def shape(self, x: Shape) -> Shape:
+        return self._slide(x, self.padding, self.dilation)
+
+    def module(self, x: Shape) -> Call:
+        return call("nn.MaxPool2d", self.kernel, **self._arguments())
+
+    def function(self, x: Shape) -> Call:
+        return call("F.max_pool2d", self.kernel, **self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"padding": self.padding, "dilation": self.dilation} | self._window()
+
+
+class AvgPool2d(Pool, name="avg_pool"):
+    """Take the mean of each window."""
+
+    padding: Pair = arg("Rows and columns of zeros added around.", default=0, min=0)
+    count_include_pad: bool = arg("Count the zeros around in the mean.", default=True)
+
+    def shape(self, x: Shape) -> Shape:
+        return self._slide(x, self.padding)
+
+    def module(self, x: Shape) -> Call:
+        return call("nn.AvgPool2d", self.kernel, **self._arguments())
+
+    def function(self, x: Shape) -> Call:
+        return call("F.avg_pool2d", self.kernel, **self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
+        own = {"padding": self.padding, "count_include_pad": self.count_include_pad}
+        return own | self._window()
+
+
+class LPPool2d(Pool, name="lp_pool"):
+    """Take the p-norm of each window: the p-th root of the sum of the p-th powers."""
+
+    norm: float = arg("The p: 1 is the sum of a window.", default=2.0, min=1)
+
+    def shape(self, x: Shape) -> Shape:
+        return self._slide(x)
+
+    def module(self, x: Shape) -> Call:
+        return call("nn.LPPool2d", self.norm, self.kernel, **self._window())
+
+    def function(self, x: Shape) -> Call:
+        return call("F.lp_pool2d", self.norm, self.kernel, **self._window())
+
+
+class AdaptiveAvgPool2d(Op, name="adaptive_avg_pool"):
+    """Take means over windows chosen so that the output has a given size."""
+
+    family = Family.POOLING
+
+    out: Pair = arg("Height and width of the output.", min=1, primary=True)
+
+    def shape(self, x: Shape) -> Shape:
+        return Shape((x.channels, *pair(self.out)))
+
+    def module(self, x: Shape) -> Call:
+        return call("nn.AdaptiveAvgPool2d", self.out)
+
+    def function(self, x: Shape) -> Call:
+        return call("F.adaptive_avg_pool2d", self.out)
+
+
+class AdaptiveMaxPool2d(Op, name="adaptive_max_pool"):
+    """Take the largest values of windows chosen so that the output has a given size."""
+
+    family = Family.POOLING
+
+    out: Pair = arg("Height and width of the output.", min=1, primary=True)
+
+    def shape(self, x: Shape) -> Shape:
+        return Shape((x.channels, *pair(self.out)))
+
+    def module(self, x: Shape) -> Call:
+        return call("nn.AdaptiveMaxPool2d", self.out)
+
+    def function(self, x: Shape) -> Call:
+        return call("F.adaptive_max_pool2d", self.out)
+
+
+class GlobalAvgPool2d(Op, name="global_avg_pool"):
+    """Take the mean of each channel over the image: [C, H, W] becomes [C]."""
+
+    family = Family.POOLING
+
+    keepdim: bool = arg("Give [C, 1, 1] instead.", default=False)
+
+    def shape(self, x: Shape) -> Shape:
+        return Shape((x.channels, 1, 1) if self.keepdim else (x.channels,))
+
+    def module(self, x: Shape) -> Call:
+        if self.keepdim:
+            return call("nn.AdaptiveAvgPool2d", 1)
+        return call("cnndsl.modules:GlobalAvgPool2d")
+
+    def function(self, x: Shape) -> Call | str:
+        if self.keepdim:
+            return call("F.adaptive_avg_pool2d", 1)
+        return "torch.flatten(F.adaptive_avg_pool2d({0}, 1), 1)"
+
+
+class GlobalMaxPool2d(Op, name="global_max_pool"):
+    """Take the largest value of each channel over the image: [C, H, W] becomes [C]."""
+
+    family = Family.POOLING
+
+    keepdim: bool = arg("Give [C, 1, 1] instead.", default=False)
+
+    def shape(self, x: Shape) -> Shape:
+        return Shape((x.channels, 1, 1) if self.keepdim else (x.channels,))
+
+    def module(self, x: Shape) -> Call:
+        if self.keepdim:
+            return call("nn.AdaptiveMaxPool2d", 1)
+        return call("cnndsl.modules:GlobalMaxPool2d")
+
+    def function(self, x: Shape) -> Call | str:
+        if self.keepdim:
+            return call("F.adaptive_max_pool2d", 1)
+        return "torch.flatten(F.adaptive_max_pool2d({0}, 1), 1)"

@@ -1,0 +1,290 @@
+"""Located values → the syntax tree of a spec.
+
+The schema has reported what has the wrong form; here such parts become Broken, and the rest goes on,
+so that one run tells all independent mistakes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cnndsl import syntax
+from cnndsl.diagnostics import Report, Span
+from cnndsl.expr import Expr, ExprError, template
+from cnndsl.source import Entry, Located, Mapping, Scalar, Sequence
+
+ATTRIBUTES = ("name", "when", "from", "shape", "note")
+COMPANIONS = {"for": ("do",), "repeat": ("do",), "use": ("with",)}
+MERGES = ("concat", "add", "mul", "split")
+TYPES = ("int", "float", "bool", "str", "list", "block")
+BLOCK = re.compile(r"[A-Z]\w*")
+IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+
+
+def parse(root: Mapping, path: Path | None, bad: frozenset[Span], report: Report) -> syntax.Spec:
+    """The syntax tree of a file; `bad` are the spans that the schema has found wrong."""
+    return _Parser(bad, report).spec(root, path)
+
+
+def parse_term(value: Located, report: Report) -> syntax.Term:
+    """A single value that may hold expressions."""
+    return _Parser(frozenset(), report).term(value)
+
+
+@dataclass
+class _Parser:
+    bad: frozenset[Span]
+    report: Report
+    structures: dict[str, Callable[[syntax.Attributes, Mapping, Located], syntax.Node]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.structures = {
+            **dict.fromkeys(MERGES, self.merge),
+            "dense": self.dense,
+            "residual": self.residual,
+            "for": self.loop,
+            "repeat": self.loop,
+            "seq": lambda at, node, value: syntax.Seq(at, self.body(value)),
+            "use": self.use,
+        }
+
+    # --- files ---
+
+    def spec(self, root: Mapping, path: Path | None) -> syntax.Spec:
+        blocks = {
+            entry.name: self.block(entry.key, entry.value)
+            for entry in _entries(root.get("blocks"))
+            if isinstance(entry.value, Mapping) and BLOCK.fullmatch(entry.name)
+        }
+        body = root.get("body")
+        return syntax.Spec(
+            name=self.text(root.get("name")) or (path.stem if path else "network"),
+            about=self.text(root.get("about")),
+            path=path,
+            span=root.span,
+            params=self.params(root.get("params")),
+            variants={e.name: self.args(e.value) for e in _entries(root.get("variants"))},
+            inputs=self.inputs(root),
+            defaults={e.name: self.args(e.value) for e in _entries(root.get("defaults"))},
+            let=self.args(root.get("let")),
+            blocks=blocks,
+            body=None if body is None else self.body(body),
+            outputs=tuple(self.head(e.key, e.value) for e in _entries(root.get("outputs"))),
+            expect=self.expect(root.get("expect")),
+            train=self.args(root.get("train")),
+        )
+
+    def text(self, value: Located | None) -> str:
+        return str(value.value) if isinstance(value, Scalar) and value.value is not None else ""
+
+    def inputs(self, root: Mapping) -> tuple[syntax.Arg, ...]:
+        single = root.index.get("input")
+        if single is None:
+            return self.args(root.get("inputs"))
+        return (syntax.Arg("input", single.key.span, self.term(single.value)),)
+
+    def block(self, key: Scalar, value: Mapping) -> syntax.Block:
+        body = value.get("body") or Sequence((), key.span)
+        params, let = self.params(value.get("params")), self.args(value.get("let"))
+        return syntax.Block(str(key.value), key.span, params, let, self.body(body))
+
+    def params(self, value: Located | None) -> tuple[syntax.Param, ...]:
+        return tuple(self.param(entry.key, entry.value) for entry in _entries(value))
+
+    def param(self, key: Scalar, value: Located) -> syntax.Param:
+        default = self.term(value)
+        name = str(key.value)
+        if isinstance(default, syntax.Const) and default.value in TYPES:
+            return syntax.Param(name, key.span, str(default.value), None)
+        return syntax.Param(name, key.span, _type_of(default), default)
+
+    def head(self, key: Scalar, value: Located) -> syntax.Head:
+        body = value.get("body") if isinstance(value, Mapping) else None
+        terms = {e.name: self.term(e.value) for e in _entries(value) if e.name != "body"}
+        return syntax.Head(
+            name=str(key.value),
+            span=key.span,
+            source=terms.get("from"),
+            body=None if body is None else self.body(body),
+            train_only=terms.get("train_only"),
+            loss_weight=terms.get("loss_weight"),
+            when=terms.get("when"),
+        )
+
+    def expect(self, value: Located | None) -> tuple[syntax.Facts, ...]:
+        facts = ("params", "macs", "min_input", "output", "shapes")
+        entries = _entries(value)
+        own = Mapping(tuple(e for e in entries if e.name in facts), value.span) if value else None
+        tables = [("", own), *((e.name, e.value) for e in entries if e.name not in facts)]
+        return tuple(
+            syntax.Facts(
+                variant=name,
+                entries=tuple(a for a in self.args(table) if a.name != "shapes"),
+                shapes=self.args(table.get("shapes")),
+            )
+            for name, table in tables
+            if isinstance(table, Mapping) and table.entries
+        )
+
+    # --- nodes ---
+
+    def body(self, value: Located) -> syntax.Body:
+        if isinstance(value, Sequence):
+            return syntax.Body(tuple(self.node(item) for item in value.items), value.span)
+        return syntax.Body((self.node(value),), value.span, single=True)
+
+    def node(self, value: Located) -> syntax.Node:
+        if isinstance(value, Scalar):
+            at = syntax.Attributes(value.span)
+            if not isinstance(value.value, str) or value.span in self.bad:
+                return syntax.BrokenNode(at)
+            return self.call(at, value.value, None)
+        if isinstance(value, Sequence):
+            return syntax.BrokenNode(syntax.Attributes(value.span))
+        keys = [e for e in value.entries if e.name not in ATTRIBUTES]
+        companions = COMPANIONS.get(keys[0].name, ()) if keys else ()
+        ops = [e for e in keys if e.name not in companions]
+        if any(e.key.span in self.bad for e in value.entries):
+            return syntax.BrokenNode(syntax.Attributes(value.span))
+        if len(ops) == 1:
+            at = self.attributes(value, ops[0].key.span)
+            structure = self.structures.get(ops[0].name)
+            if structure:
+                return structure(at, value, ops[0].value)
+            return self.call(at, ops[0].name, ops[0].value)
+        return self.opless(value, [e.key for e in ops])
+
+    def opless(self, value: Mapping, ops: list[Scalar]) -> syntax.Node:
+        at = self.attributes(value, value.entries[0].key.span if value.entries else value.span)
+        if not ops and value.get("from"):
+            return syntax.Take(at)
+        if ops:
+            names = " and ".join(f"`{op.value}`" for op in ops[:3])
+            help = "give each a node of its own: `- …` on a new line"
+            self.report.error("structure", f"one node has {names}", ops[1].span, help)
+        else:
+            self.report.error("structure", "the node names no op", value.span, "as in `- conv: 64`")
+        return syntax.BrokenNode(at)
+
+    def attributes(self, node: Mapping, span: Span) -> syntax.Attributes:
+        terms = {name: self.optional(node.get(name)) for name in ("name", "when", "from", "shape")}
+        return syntax.Attributes(
+            span, terms["name"], terms["when"], terms["from"], terms["shape"]
+        )
+
+    def call(self, at: syntax.Attributes, name: str, value: Located | None) -> syntax.Node:
+        args = self.call_args(value)
+        if any(isinstance(arg.value, syntax.Broken) for arg in args):
+            return syntax.BrokenNode(at)
+        alias, _, block = name.rpartition(".")
+        if BLOCK.fullmatch(block):
+            return syntax.BlockCall(at, alias, block, args)
+        return syntax.OpCall(at, name, args)
+
+    def call_args(self, value: Located | None) -> tuple[syntax.Arg, ...]:
+        if value is None or (isinstance(value, Scalar) and value.value is None):
+            return ()
+        if isinstance(value, Mapping):
+            return self.args(value)
+        return (syntax.Arg("", value.span, self.term(value)),)
+
+    def merge(self, at: syntax.Attributes, node: Mapping, value: Located) -> syntax.Node:
+        op = next(e.name for e in node.entries if e.name in MERGES)
+        if isinstance(value, Mapping):
+            branches = [self.branch(e.name, e.key.span, e.value) for e in value.entries]
+        else:
+            items = value.items if isinstance(value, Sequence) else ()
+            branches = [self.branch("", item.span, item) for item in items]
+        if not branches:
+            return syntax.BrokenNode(at)
+        return syntax.Merge(at, op, tuple(branches))
+
+    def branch(self, label: str, span: Span, value: Located) -> syntax.Branch:
+        return syntax.Branch(label, span, self.body(value))
+
+    def dense(self, at: syntax.Attributes, node: Mapping, value: Located) -> syntax.Node:
+        identity = syntax.Branch("", at.span, syntax.Body((), at.span))
+        return syntax.Merge(at, "concat", (identity, self.branch("", value.span, value)))
+
+    def residual(self, at: syntax.Attributes, node: Mapping, value: Located) -> syntax.Node:
+        if not isinstance(value, Mapping):  # `residual: [...]` is its body
+            return syntax.Residual(at, self.body(value), None, None)
+        body, shortcut = value.get("body"), value.get("shortcut")
+        if body is None:
+            return syntax.BrokenNode(at)
+        side = None if shortcut is None else self.body(shortcut)
+        return syntax.Residual(at, self.body(body), side, self.optional(value.get("skip")))
+
+    def loop(self, at: syntax.Attributes, node: Mapping, value: Located) -> syntax.Node:
+        do = node.get("do")
+        if do is None:
+            return syntax.BrokenNode(at)
+        if isinstance(value, Mapping):
+            columns = self.args(value)
+        else:
+            columns = (syntax.Arg("", value.span, self.term(value)),)
+        return syntax.For(at, columns, self.body(do))
+
+    def use(self, at: syntax.Attributes, node: Mapping, value: Located) -> syntax.Node:
+        return syntax.Use(at, self.term(value), self.call_args(node.get("with")))
+
+    # --- terms ---
+
+    def args(self, value: Located | None) -> tuple[syntax.Arg, ...]:
+        return tuple(
+            syntax.Arg(e.name, e.key.span, self.broken_or_term(e.key, e.value)) for e in _entries(value)
+        )
+
+    def broken_or_term(self, key: Scalar, value: Located) -> syntax.Term:
+        return syntax.Broken(key.span) if key.span in self.bad else self.term(value)
+
+    def optional(self, value: Located | None) -> syntax.Term | None:
+        return None if value is None else self.term(value)
+
+    def term(self, value: Located) -> syntax.Term:
+        if value.span in self.bad or isinstance(value, Mapping):
+            return syntax.Broken(value.span)
+        if isinstance(value, Sequence):
+            items = tuple(self.term(item) for item in value.items)
+            if any(isinstance(item, syntax.Broken) for item in items):
+                return syntax.Broken(value.span)
+            return syntax.Terms(items, value.span)
+        if not isinstance(value.value, str) or "$" not in value.value:
+            return syntax.Const(value.value, value.span)
+        return self.formula(value, value.value)
+
+    def formula(self, value: Scalar, text: str) -> syntax.Term:
+        try:
+            parts = template(text)
+        except ExprError as e:
+            if value.flow and e.message == "`$(` is not closed":
+                help = f'a comma ends an unquoted value within {{…}} or […]: quote it, "{text}, …)"'
+                self.report.error("expression", "the expression is cut off here", value.span, help)
+            else:
+                span = value.span.inside(text, e.start, e.end)
+                self.report.error("expression", e.message, span, e.help)
+            return syntax.Broken(value.span)
+        if len(parts) == 1:
+            only = parts[0]
+            if isinstance(only, Expr):
+                return syntax.Formula(only, text, value.span)
+            return syntax.Const(only, value.span)
+        return syntax.Text(parts, text, value.span)
+
+
+def _entries(value: Located | None) -> tuple[Entry, ...]:
+    return value.entries if isinstance(value, Mapping) else ()
+
+
+def _type_of(default: syntax.Term) -> str:
+    """The type that a literal default gives a parameter; "any" for null and expressions."""
+    if isinstance(default, syntax.Terms):
+        return "list"
+    if not isinstance(default, syntax.Const) or default.value is None:
+        return "any"
+    if isinstance(default.value, str):
+        return "block" if BLOCK.fullmatch(default.value.rpartition(".")[2]) else "str"
+    return type(default.value).__name__

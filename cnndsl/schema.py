@@ -1,0 +1,374 @@
+"""Ops → the JSON Schema of specs, and validation of a file against it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cnndsl import source
+from cnndsl.diagnostics import Report, Span, suggest
+from cnndsl.expr import show
+from cnndsl.ops import registry
+from cnndsl.ops.base import Op
+from cnndsl.ops.kinds import EXPRESSION, Schema
+from cnndsl.train.recipe import recipe_schema
+from cnndsl.source import Located
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
+BLOCK = r"^([A-Za-z_][A-Za-z0-9_]*\.)?[A-Z][A-Za-z0-9_]*$"
+SEGMENT = r"^[A-Za-z0-9_-]+$|" + EXPRESSION
+
+
+def spec_schema(blocks: Mapping[str, Schema] | None = None) -> Schema:
+    """The JSON Schema (2020-12) of a spec file; `blocks` adds those of one file, by name."""
+    ops = {name: op for name, op in sorted(registry().items()) if not op.internal}
+    nodes = {name: {"$ref": f"#/$defs/op.{name}"} for name in ops} | _STRUCTURES | (blocks or {})
+    return {
+        "$schema": DIALECT,
+        "title": "cnndsl spec",
+        "description": "A convolutional network as one page of YAML.",
+        "type": "object",
+        "properties": _FILE | {"train": recipe_schema()},
+        "additionalProperties": False,
+        "$defs": {
+            **{f"op.{name}": op_schema(op) for name, op in ops.items()},
+            **_SHARED,
+            "defaults": {
+                "type": "object",
+                "description": "Arguments that ops of this file take where a node gives none.",
+                "properties": {name: {"$ref": f"#/$defs/op.{name}"} for name in ops},
+                "additionalProperties": False,
+            },
+            "node": {
+                "type": ["string", "object"],
+                "description": "One step: the name of an op, or a mapping with one op and attributes.",
+                "anyOf": [
+                    {"type": "object"},
+                    {"enum": sorted([*ops, *(blocks or {})])},
+                    {"type": "string", "pattern": BLOCK},
+                ],
+                "properties": nodes | _ATTRIBUTES,
+                "patternProperties": {BLOCK: {"$ref": "#/$defs/args"}} if not blocks else {
+                    r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Z]": {"$ref": "#/$defs/args"}
+                },
+                "additionalProperties": False,
+            },
+        },
+    }
+
+
+def op_schema(op: type[Op]) -> Schema:
+    """The schema of an op's arguments: a mapping, or the primary argument alone."""
+    doc = " ".join((op.__doc__ or "").split())
+    properties = {arg.name: arg.schema() for arg in op.args.values()}
+    primary = next((arg.kind.schema() for arg in op.args.values() if arg.primary), {"type": []})
+    types = ["object", "null", *(t for t in primary["type"] if t not in ("object", "null"))]
+    short = {key: value for key, value in primary.items() if key != "type"}
+    return {
+        **short,
+        "description": doc,
+        "type": types,
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def block_schemas(blocks: Mapping[str, Mapping[str, tuple[str, Any]]]) -> dict[str, Schema]:
+    """The schemas of a file's own blocks: name → parameter → (type, default)."""
+    types: dict[str, list[str]] = {
+        "int": ["integer", "string"],
+        "float": ["number", "string"],
+        "bool": ["boolean", "string"],
+        "str": ["string"],
+        "block": ["string"],
+        "list": ["array", "string"],
+    }
+    schemas: dict[str, Schema] = {}
+    for block, params in blocks.items():
+        properties: Schema = {}
+        for name, (kind, default) in params.items():
+            words = f"Parameter of {block}; {kind}" + (", required." if default is None else ".")
+            own = {"type": types[kind]} if kind in types else {}
+            shown = {} if default is None else {"default": default}
+            properties[name] = {**own, "description": words, **shown}
+        schemas[block] = {
+            "type": ["object", "null"],
+            "description": f"The block {block} of this file.",
+            "properties": properties,
+            "additionalProperties": False,
+        }
+    return schemas
+
+
+# --- the parts that are not ops ------------------------------------------------------------------
+
+
+def _field(description: str, **schema: Any) -> Schema:
+    return {"description": description, **schema}
+
+
+def _object(description: str, of: Schema | None = None, names: str = IDENTIFIER) -> Schema:
+    own: Schema = {"additionalProperties": of} if of is not None else {}
+    return _field(description, type="object", propertyNames={"pattern": names}, **own)
+
+
+_BODY: Schema = {"$ref": "#/$defs/body"}
+_SHAPE = {"$ref": "#/$defs/shape"}
+_VALUE = {"$ref": "#/$defs/value"}
+_TRUTH = {"type": ["boolean", "string"], "pattern": EXPRESSION}
+_COUNT = {"type": ["integer", "string"], "minimum": 0, "pattern": EXPRESSION}
+_BRANCHES = {
+    "type": ["array", "object"],
+    "minItems": 1,
+    "minProperties": 1,
+    "items": _BODY,
+    "propertyNames": {"pattern": r"^[A-Za-z0-9_-]+$"},
+    "additionalProperties": _BODY,
+}
+
+_STRUCTURES: Schema = {
+    "concat": _field("Run the branches side by side, join their channels. Takes branches.", **_BRANCHES),
+    "add": _field("Run the branches side by side, add their results. Takes branches.", **_BRANCHES),
+    "mul": _field("Run the branches side by side, multiply their results. Takes branches.", **_BRANCHES),
+    "split": _field(
+        "Give each branch its equal share of the channels, join their results. Takes branches.",
+        **_BRANCHES,
+    ),
+    "dense": _field("Join the body's result to its input, channel on channel. Takes nodes.", **_BODY),
+    "residual": _field(
+        "Add the body's result to the shortcut's. Takes a body, or `body`, `shortcut` and `skip`.",
+        type=["object", "array"],
+        items={"$ref": "#/$defs/node"},
+        properties={
+            "body": _BODY,
+            "shortcut": _field("The way around; the identity where absent. Takes nodes.", **_BODY),
+            "skip": _field("Whether there is a way around at all. Takes true or false.", **_TRUTH),
+        },
+        additionalProperties=False,
+        **{"if": {"type": "object"}, "then": {"required": ["body"]}},
+    ),
+    "for": _field(
+        "Repeat `do:` for each row of these columns. Takes a mapping from name to list or count.",
+        type="object",
+        minProperties=1,
+        propertyNames={"pattern": IDENTIFIER},
+        additionalProperties={
+            "type": ["array", "integer", "string"],
+            "minimum": 0,
+            "pattern": EXPRESSION,
+            "description": "Values, or a count n for 0 … n-1. Takes a list, or an integer of at least 0.",
+        },
+    ),
+    "repeat": _field("Repeat `do:` so many times. Takes an integer of at least 0.", **_COUNT),
+    "do": _field("What `for` and `repeat` repeat. Takes nodes.", **_BODY),
+    "seq": _field("Nodes in sequence; with a `name`, a scope. Takes nodes.", **_BODY),
+    "use": _field("Call a block or op held by a value. Takes `$name` or a name.", type="string"),
+    "with": _field("Arguments of the block or op that `use` names. Takes a mapping.", type="object"),
+}
+
+_ATTRIBUTES: Schema = {
+    "name": _field(
+        "The name of the value, a segment of its path in the state dict. "
+        "Takes letters, digits, `_` and `-`, and expressions.",
+        type=["string", "integer"],
+        pattern=SEGMENT,
+    ),
+    "when": _field("False leaves the node out. Takes true or false, mostly `$(…)`.", **_TRUTH),
+    "from": _field("Start from this earlier value, not the previous one. Takes a name.", type="string"),
+    "shape": _field("A contract: the checker fails here if the shape differs. Takes a shape.", **_SHAPE),
+    "note": _field("A remark for readers. Takes text.", type="string"),
+}
+
+_SHARED: Schema = {
+    "body": {
+        "type": ["array", "string", "object"],
+        "description": "Nodes in sequence, or one node.",
+        "if": {"type": "array"},
+        "then": {"items": {"$ref": "#/$defs/node"}},
+        "else": {"$ref": "#/$defs/node"},
+    },
+    "shape": {
+        "type": ["array", "string"],
+        "pattern": EXPRESSION,
+        "minItems": 1,
+        "maxItems": 4,
+        "items": {"type": ["integer", "string"], "minimum": 1, "pattern": EXPRESSION},
+        "description": "Sizes without the batch, as [C, H, W] or [F]. Takes a list of positive integers.",
+    },
+    "value": {
+        "type": ["integer", "number", "boolean", "string", "array", "null"],
+        "description": "Takes a number, text, truth value, list or expression.",
+    },
+    "args": {
+        "type": ["object", "null"],
+        "description": "Arguments of a block. Takes a mapping from parameter to value.",
+        "additionalProperties": _VALUE,
+    },
+    "facts": {
+        "type": "object",
+        "description": "What must come out; the checker confirms it. Takes a mapping of facts.",
+        "properties": {
+            "params": _field("Learned numbers in all. Takes an integer of at least 0.", **_COUNT),
+            "macs": _field("Multiply-adds of inference. Takes an integer of at least 0.", **_COUNT),
+            "min_input": _field("Side of the smallest square input. Takes an integer.", **_COUNT),
+            "output": _field("The output's shape. Takes a shape.", **_SHAPE),
+            "shapes": _field(
+                "Shapes by path. Takes a mapping from path to shape.",
+                type="object",
+                additionalProperties=_SHAPE,
+            ),
+        },
+        "additionalProperties": False,
+    },
+}
+
+_HEAD = _field(
+    "A named output. Takes a mapping.",
+    type=["object", "null"],
+    properties={
+        "from": _field("The value it starts from; the last one if absent. Takes a name.", type="string"),
+        "body": _BODY,
+        "train_only": _field("Computed in training alone. Takes true or false.", **_TRUTH),
+        "loss_weight": _field(
+            "Weight of its loss. Takes a number.", type=["number", "string"], minimum=0, pattern=EXPRESSION
+        ),
+        "when": _field("False leaves the output out. Takes true or false.", **_TRUTH),
+    },
+    additionalProperties=False,
+)
+
+_BLOCK_DEFINITION = _field(
+    "A block: nodes under a name, with parameters. Takes a mapping with `body`.",
+    type="object",
+    properties={
+        "params": _object("Parameters with their defaults or types. Takes a mapping.", _VALUE),
+        "let": _object("Named values, each computed once. Takes a mapping.", _VALUE),
+        "body": _BODY,
+        "about": _field("What the block is. Takes text.", type="string"),
+    },
+    required=["body"],
+    additionalProperties=False,
+)
+
+_FILE: Schema = {
+    "cnndsl": _field("Version of the language. Takes 1.", const=1),
+    "name": _field("Name of the network. Takes text.", type="string"),
+    "about": _field("What the network is, and its source. Takes text.", type="string"),
+    "params": _object("Parameters with their defaults or types. Takes a mapping.", _VALUE),
+    "variants": _object(
+        "Named sets of parameter values. Takes a mapping from variant to values.",
+        {
+            "type": ["object", "null"],
+            "description": "Values of parameters. Takes a mapping.",
+            "additionalProperties": _VALUE,
+        },
+        names=r"^[A-Za-z0-9_.-]+$",
+    ),
+    "input": _field("Shape of one sample. Takes [C, H, W].", **_SHAPE),
+    "inputs": _object("Several named inputs. Takes a mapping from name to shape.", _SHAPE),
+    "defaults": {"$ref": "#/$defs/defaults"},
+    "import": _object(
+        "Blocks of other files, used as `alias.Block`. Takes a mapping from alias to file.",
+        {"type": "string", "description": "Takes a path below this folder, or a shipped name."},
+    ),
+    "extends": _field("The file that this one gives other values. Takes a path or shipped name.",
+                      type="string"),
+    "let": _object("Named values, each computed once. Takes a mapping.", _VALUE),
+    "blocks": _field(
+        "Blocks of this file. Takes a mapping from CamelCase name to block.",
+        type="object",
+        propertyNames={"pattern": r"^[A-Z][A-Za-z0-9_]*$"},
+        additionalProperties=_BLOCK_DEFINITION,
+    ),
+    "body": _BODY,
+    "outputs": _object("Named outputs. Takes a mapping from name to output.", _HEAD),
+    "expect": _field(
+        "Facts that the checker confirms. Takes facts, or a mapping from variant to facts.",
+        type="object",
+        properties=_SHARED["facts"]["properties"],
+        additionalProperties={"$ref": "#/$defs/facts"},
+    ),
+}
+
+
+# --- validation ----------------------------------------------------------------------------------
+
+
+def validate(root: Located, report: Report) -> frozenset[Span]:
+    """Report what has the wrong form; returns the spans of the values and keys at fault."""
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(spec_schema())
+    bad: set[Span] = set()
+    for error in validator.iter_errors(source.plain(root)):
+        for span, message, help in _explain(error, root):
+            report.error("schema", message, span, help)
+            bad.add(span)
+    return frozenset(bad)
+
+
+def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
+    """(place, message, remedy) of one error of the validator; an unknown key is one each."""
+    path = list(error.absolute_path)
+    value = source.locate(root, iter(path))
+    where = _where(path)
+    match error.validator:
+        case "additionalProperties":
+            known = sorted(error.schema.get("properties", {}))
+            patterns = error.schema.get("patternProperties", {})
+            for entry in value.entries if isinstance(value, source.Mapping) else ():
+                if entry.name not in known and not _matches(entry.name, patterns):
+                    what = "op or attribute" if "from" in known and "when" in known else "key"
+                    help = suggest(entry.name, known)
+                    yield entry.key.span, f"unknown {what} `{entry.name}`{where}", help
+        case "propertyNames":
+            yield _key_span(root, path, error.instance), f"`{error.instance}` is not a name", ""
+        case "required":
+            missing = error.message.split("'")[1]
+            yield _op_span(root, path), f"`{missing}` is missing{where}", ""
+        case "minProperties" | "minItems" | "maxItems":
+            yield value.span, _expected(error, path), ""
+        case "anyOf":
+            names = next(option["enum"] for option in error.schema["anyOf"] if "enum" in option)
+            yield value.span, f"unknown op `{error.instance}`", suggest(str(error.instance), names)
+        case _:
+            yield value.span, _expected(error, path), _hint(error)
+
+
+def _expected(error: Any, path: list[str | int]) -> str:
+    name = next((str(step) for step in reversed(path) if isinstance(step, str)), "a spec")
+    words = str(error.schema.get("description", "")).rpartition("Takes ")[2].rstrip(".")
+    if not words or error.validator == "const":
+        words = repr(error.validator_value)
+    found = show(error.instance) if not isinstance(error.instance, dict) else "a mapping"
+    return f"{name} takes {words}, found {found}"
+
+
+def _hint(error: Any) -> str:
+    if error.validator == "pattern" and isinstance(error.instance, str):
+        return "an expression is written $name or $(…)" if error.instance.isidentifier() else ""
+    return ""
+
+
+def _where(path: list[str | int]) -> str:
+    inner = [str(step) for step in path if isinstance(step, str)]
+    return f" in {inner[-1]}" if inner and inner[-1] not in ("body", "do", "shortcut") else ""
+
+
+def _matches(name: str, patterns: Mapping[str, Any]) -> bool:
+    return any(re.search(pattern, name) for pattern in patterns)
+
+
+def _key_span(root: Located, path: list[str | int], key: str) -> Span:
+    value = source.locate(root, iter(path))
+    entry = value.index.get(key) if isinstance(value, source.Mapping) else None
+    return entry.key.span if entry else value.span
+
+
+def _op_span(root: Located, path: list[str | int]) -> Span:
+    """Where the key stands whose value is at the path."""
+    if not path or not isinstance(path[-1], str):
+        return source.locate(root, iter(path)).span
+    return _key_span(root, path[:-1], path[-1])

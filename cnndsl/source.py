@@ -1,0 +1,304 @@
+"""YAML text → values that know where they stand.
+
+YAML 1.2 core scalars (`no` is a string, `1e-3` a number), no tags, no duplicate keys, and bounds on
+size, nesting and alias expansion, so that no file makes the reader hang.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cnndsl.diagnostics import Report, Source, Span
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 60
+MAX_VALUES = 100_000
+
+Plain = None | bool | int | float | str
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: dict[str, Plain] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A null, boolean, number or string; `flow` where it is written plain within […] or {…}."""
+
+    value: Plain
+    span: Span
+    flow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    items: tuple[Located, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: Scalar
+    value: Located
+
+    @property
+    def name(self) -> str:
+        return str(self.key.value)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    entries: tuple[Entry, ...]
+    span: Span
+
+    @cached_property
+    def index(self) -> dict[str, Entry]:
+        return {entry.name: entry for entry in self.entries}
+
+    def get(self, name: str) -> Located | None:
+        entry = self.index.get(name)
+        return entry.value if entry else None
+
+
+Located = Scalar | Sequence | Mapping
+
+
+def read_file(path: Path, shown: str, report: Report) -> Located | None:
+    """Read a spec file; a missing or unreadable one is a diagnostic, under the name `shown`."""
+    span = Span(Source(shown, ""))
+    try:
+        data = path.read_bytes()
+    except OSError as e:
+        report.error("file", f"cannot read {shown}: {e.strerror or e}", span)
+        return None
+    if len(data) > MAX_BYTES:
+        report.error("bound", f"{len(data)} bytes; a spec holds at most {MAX_BYTES}", span)
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        report.error("syntax", f"not UTF-8 text: byte {e.start} is 0x{data[e.start]:02x}", span)
+        return None
+    return read(Source(shown, text.replace("\r\n", "\n")), report)
+
+
+def read(source: Source, report: Report) -> Located | None:
+    """Parse one YAML document; returns nothing where it has no usable value."""
+    try:
+        reader = _Reader(source, report)
+        for event in yaml.parse(source.text, Loader=_Loader):
+            reader.take(event)
+        return reader.root
+    except _TooMuch as e:
+        report.error("bound", e.message, e.span)
+    except yaml.MarkedYAMLError as e:
+        mark = e.problem_mark or e.context_mark
+        report.error("syntax", _yaml_message(e), _mark_span(source, mark), _yaml_help(e))
+    except yaml.YAMLError as e:
+        position = getattr(e, "position", None)
+        line, column = _place(source.text, position if isinstance(position, int) else 0)
+        character = getattr(e, "character", None)
+        what = f"the character {character!r} is not allowed" if character else "not YAML"
+        report.error("syntax", what, Span(source, line, column, line, column + 1))
+    return None
+
+
+def plain(value: Located) -> Any:
+    """The value without its places, as JSON has it."""
+    if isinstance(value, Scalar):
+        return value.value
+    if isinstance(value, Sequence):
+        return [plain(item) for item in value.items]
+    return {entry.name: plain(entry.value) for entry in value.entries}
+
+
+def locate(value: Located, path: Iterator[str | int]) -> Located:
+    """The value at a path of keys and indices, or the last one on the way that exists."""
+    for step in path:
+        found: Located | None = None
+        if isinstance(value, Mapping):
+            found = value.get(str(step))
+        elif isinstance(value, Sequence) and isinstance(step, int) and step < len(value.items):
+            found = value.items[step]
+        if found is None:
+            return value
+        value = found
+    return value
+
+
+def resolve(text: str) -> Plain:
+    """The value of a plain scalar by the core schema of YAML 1.2."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) <= 400 and _INT.fullmatch(text):
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+class _TooMuch(Exception):
+    def __init__(self, message: str, span: Span) -> None:
+        self.message, self.span = message, span
+
+
+@dataclass
+class _Open:
+    """A sequence or mapping that is being read."""
+
+    event: Any
+    flow: bool
+    before: int
+    items: list[Located] = field(default_factory=list)
+
+
+@dataclass
+class _Reader:
+    """Builds located values from the parser's events, with a stack of its own, never recursing."""
+
+    source: Source
+    report: Report
+    root: Located | None = None
+    stack: list[_Open] = field(default_factory=list)
+    anchors: dict[str, tuple[Located, int]] = field(default_factory=dict)
+    documents: int = 0
+    values: int = 0
+
+    def take(self, event: Any) -> None:
+        span = self.span(event)
+        if isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents == 2:
+                self.report.error("syntax", "a second document; a spec file holds one", span)
+        elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
+            self.check_tag(event, span)
+            if len(self.stack) >= MAX_DEPTH:
+                raise _TooMuch(f"nested more than {MAX_DEPTH} deep", span)
+            self.stack.append(_Open(event, bool(event.flow_style), self.values))
+        elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+            self.close(event)
+        elif isinstance(event, yaml.ScalarEvent):
+            self.check_tag(event, span)
+            is_plain = event.implicit[0]
+            flow = is_plain and any(o.flow for o in self.stack)
+            value = resolve(event.value) if is_plain else event.value
+            self.put(Scalar(value, span, flow), event.anchor)
+        elif isinstance(event, yaml.AliasEvent):
+            self.alias(event.anchor, span)
+
+    def close(self, event: Any) -> None:
+        top = self.stack.pop()
+        start, end = top.event.start_mark, event.end_mark
+        if not top.flow and top.items:  # a block's end mark lies at the next token: use the last item
+            last = top.items[-1].span
+            span = Span(self.source, start.line + 1, start.column + 1, last.end_line, last.end_column)
+        else:
+            span = _span(self.source, start, end)
+        value: Located
+        if isinstance(event, yaml.SequenceEndEvent):
+            value = Sequence(tuple(top.items), span)
+        else:
+            value = Mapping(self.pairs(top.items), span)
+        self.put(value, top.event.anchor, self.values - top.before)
+
+    def pairs(self, items: list[Located]) -> tuple[Entry, ...]:
+        entries: dict[str, Entry] = {}
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if not isinstance(key, Scalar):
+                self.report.error("syntax", "a key must be a single word", key.span)
+                continue
+            if key.value == "<<":
+                self.report.error(
+                    "syntax", "merge keys (<<) are not of YAML 1.2", key.span, "write a block instead"
+                )
+                continue
+            entry = Entry(key, value)
+            if entry.name in entries:
+                first = entries[entry.name].key.span.line
+                message = f"the key `{entry.name}` stands here again, first on line {first}"
+                self.report.error("duplicate", message, key.span)
+                continue
+            entries[entry.name] = entry
+        return tuple(entries.values())
+
+    def put(self, value: Located, anchor: str | None, inner: int = 0) -> None:
+        self.count(1, value.span)
+        if anchor:
+            self.anchors[anchor] = (value, inner + 1)
+        self.attach(value)
+
+    def attach(self, value: Located) -> None:
+        if self.stack:
+            self.stack[-1].items.append(value)
+        elif self.root is None and self.documents == 1:
+            self.root = value
+
+    def alias(self, name: str, span: Span) -> None:
+        value, size = self.anchors.get(name, (Scalar(None, span), 1))
+        if name not in self.anchors:
+            still_open = any(o.event.anchor == name for o in self.stack)
+            what = "stands within itself" if still_open else "is not defined above"
+            self.report.error("syntax", f"the alias *{name} {what}", span)
+        self.count(size, span)
+        self.attach(value)
+
+    def count(self, size: int, span: Span) -> None:
+        self.values += size
+        if self.values > MAX_VALUES:
+            raise _TooMuch(f"more than {MAX_VALUES} values, aliases expanded", span)
+
+    def check_tag(self, event: Any, span: Span) -> None:
+        if event.tag is not None and event.tag != "!":
+            self.report.error("syntax", f"the tag {event.tag} is not allowed", span, "remove the tag")
+
+    def span(self, event: Any) -> Span:
+        return _span(self.source, event.start_mark, event.end_mark)
+
+
+def _span(source: Source, start: Any, end: Any) -> Span:
+    end_column = end.column + 1
+    if (end.line, end.column) <= (start.line, start.column):
+        end_column = start.column + 2
+    return Span(source, start.line + 1, start.column + 1, max(end.line, start.line) + 1, end_column)
+
+
+def _mark_span(source: Source, mark: Any) -> Span:
+    if mark is None:
+        return Span(source)
+    return Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
+
+
+def _place(text: str, position: int) -> tuple[int, int]:
+    before = text[:position]
+    return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
+
+
+def _yaml_message(error: yaml.MarkedYAMLError) -> str:
+    parts = [part for part in (error.context, error.problem) if part]
+    return ": ".join(parts) or "not YAML"
+
+
+def _yaml_help(error: yaml.MarkedYAMLError) -> str:
+    mark, problem = error.problem_mark, error.problem or ""
+    if mark is not None and "'\\t'" in problem:
+        return "indent with spaces; YAML allows no tabs there"
+    if "mapping values are not allowed" in problem:
+        return "quote a value that holds `: `, or check the indentation"
+    if "expected ',' or" in problem:
+        return "an expression is written $(…); quote a value that holds a brace or a bracket"
+    return ""

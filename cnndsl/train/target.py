@@ -1,0 +1,96 @@
+"""What a network must be compiled for, given what its spec says and what the data set holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cnndsl.graph import Graph
+from cnndsl.train.data import Facts
+from cnndsl.train.errors import TrainError
+from cnndsl.train.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Target:
+    """The input [channels, height, width] and the parameters of the network to be trained."""
+
+    input: tuple[int, int, int]
+    params: Mapping[str, Any]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.input[1:]
+
+
+def aim(
+    graph: Graph, params: Mapping[str, Any], recipe: Recipe, facts: Facts, fixed: bool
+) -> Target:
+    """Fit input and classes to the data; `fixed` is an input that the command line gave.
+
+    `params` are those of the command line, which win over the data set's classes.
+    """
+    channels, height, width = _image(graph)
+    if fixed and channels != facts.channels:
+        raise TrainError(
+            f"the images of {facts.name} have {facts.channels} channels, the input has {channels}",
+            f"use `--input {facts.channels},{height},{width}`",
+        )
+    if recipe.size is not None and not fixed:
+        height = width = recipe.size
+    own = {"classes": len(facts.classes)} if "classes" in graph.params else {}
+    return Target((facts.channels, height, width), {**own, **params})
+
+
+def _image(graph: Graph) -> tuple[int, int, int]:
+    """The shape of the one image that the network takes."""
+    shapes = [node.shape for node in graph.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 3:
+        found = ", ".join(map(str, shapes))
+        raise TrainError(f"training needs a network of one image, {graph.name} takes {found}")
+    channels, height, width = shapes[0]
+    return channels, height, width
+
+
+def check_outputs(graph: Graph, facts: Facts) -> None:
+    """Every output must be one number for each class."""
+    wanted = (len(facts.classes),)
+    for output in graph.outputs:
+        shape = graph.nodes[output.node].shape
+        if tuple(shape) != wanted:
+            raise TrainError(
+                f"output `{output.name}` of {graph.name} is {shape}, but {facts.name} has "
+                f"{wanted[0]} classes, which needs [{wanted[0]}]",
+                _remedy(graph, wanted[0], len(shape)),
+            )
+
+
+def _remedy(graph: Graph, classes: int, rank: int) -> str:
+    if rank != 1:
+        return "only classifiers train: end it in `global_avg_pool` and `linear: $classes`"
+    if "classes" in graph.params:
+        return f"use `--set classes={classes}`"
+    return f"declare `params: {{classes: {classes}}}` and end it in `linear: $classes`"
+
+
+def describe(before: Graph, after: Graph, facts: Facts) -> str:
+    """What was changed for the data, in one line; empty where nothing was."""
+    changes = []
+    if before.inputs[0].shape != after.inputs[0].shape:
+        changes.append(f"{_sides(before)} → {_sides(after)}")
+    was, now = before.params.get("classes"), after.params.get("classes")
+    if was != now:
+        changes.append(f"{was} → {now} classes")
+    return f"{title(after)}: {', '.join(changes)}, for {facts.name}" if changes else ""
+
+
+def _sides(graph: Graph) -> str:
+    return "×".join(map(str, graph.inputs[0].shape))
+
+
+def title(graph: Graph) -> str:
+    """The network's name with that of its variant, said once: resnet50, googlenet-paper."""
+    if graph.variant.startswith(graph.name):
+        return graph.variant
+    return "-".join(filter(None, (graph.name, graph.variant)))

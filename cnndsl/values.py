@@ -1,0 +1,213 @@
+"""Terms → values: the names in scope, and the types of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cnndsl import syntax
+from cnndsl.diagnostics import Frame, Report, Span, suggest
+from cnndsl.expr import Expr, ExprError, Missing, Unknown, UnknownName, evaluate, show
+from cnndsl.ops.base import Shape
+
+MISSING = Missing()
+
+
+class Poison(Exception):
+    """A value cannot be known, because of a mistake that was already reported."""
+
+
+@dataclass(frozen=True, eq=False)
+class Home:
+    """A file with the values of its parameters: what its blocks see wherever they are called."""
+
+    spec: syntax.Spec
+    values: Mapping[str, Any]
+    imports: Mapping[str, Home]
+
+    def block(self, alias: str, name: str) -> BlockRef | None:
+        home = self.imports.get(alias) if alias else self
+        block = home.spec.blocks.get(name) if home else None
+        return BlockRef(block, home) if block and home else None
+
+
+@dataclass(frozen=True, eq=False)
+class BlockRef:
+    """A block as a value: it keeps the file that it comes from."""
+
+    block: syntax.Block
+    home: Home
+
+    def __str__(self) -> str:
+        return self.block.name
+
+
+@dataclass(frozen=True)
+class Env(Mapping[str, Any]):
+    """The names that an expression may read: locals, the file's values, its blocks, and `x`."""
+
+    home: Home
+    locals: Mapping[str, Any] = field(default_factory=dict)
+    x: Shape | None = None
+    frames: tuple[Frame, ...] = ()
+
+    def at(self, x: Shape | None) -> Env:
+        return replace(self, x=x)
+
+    def extended(self, more: Mapping[str, Any]) -> Env:
+        return replace(self, locals={**self.locals, **more})
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self.locals:
+            return self.locals[name]
+        if name == "x":
+            return MISSING if self.x is None else describe(self.x)
+        if name in self.home.values:
+            return self.home.values[name]
+        block = self.home.block("", name)
+        if block is None:
+            raise KeyError(name)
+        return block
+
+    def __contains__(self, name: object) -> bool:
+        return (
+            name == "x"
+            or name in self.locals
+            or name in self.home.values
+            or name in self.home.spec.blocks
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({*self.locals, *self.home.values, *self.home.spec.blocks, "x"})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def describe(x: Shape) -> dict[str, Any]:
+    """What `$x` offers: its channels, for an image also its height and width, and its whole shape."""
+    names = ("channels", "height", "width") if len(x) == 3 else ("channels",)
+    return {**dict(zip(names, x, strict=False)), "shape": list(x)}
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Computes terms; a fault is reported once, where it stands, and raises Poison."""
+
+    report: Report
+
+    def value(self, term: syntax.Term, env: Env) -> Any:
+        match term:
+            case syntax.Const(value):
+                return value
+            case syntax.Formula(expr):
+                return self.compute(expr, term, env)
+            case syntax.Terms(items):
+                return [self.value(item, env) for item in items]
+            case syntax.Text(parts):
+                return "".join(
+                    p if isinstance(p, str) else str(self.compute(p, term, env)) for p in parts
+                )
+        raise Poison
+
+    def compute(self, expr: Expr, term: syntax.Formula | syntax.Text, env: Env) -> Any:
+        try:
+            return evaluate(expr, env)
+        except Unknown:
+            raise Poison from None
+        except ExprError as e:
+            help = suggest(e.name, list(env)) if isinstance(e, UnknownName) else e.help
+            span = term.span.inside(term.text, e.start, e.end)
+            self.report.error("expression", e.message, span, help, env.frames)
+            raise Poison from None
+
+    def typed(self, term: syntax.Term, env: Env, kind: str, what: str) -> Any:
+        """The value, of a type as parameters name it; `what` names it in the message."""
+        value = self.value(term, env)
+        try:
+            return convert(value, kind, env.home)
+        except TypeError:
+            message = f"{what} takes {WORDS[kind]}, found {show(value)}"
+            self.report.error("type", message, term.span, "", env.frames)
+            raise Poison from None
+
+    def let(self, lets: tuple[syntax.Arg, ...], env: Env) -> dict[str, Any]:
+        """The named values, each seeing those before it."""
+        values: dict[str, Any] = {}
+        for item in lets:
+            try:
+                values[item.name] = self.value(item.value, env.extended(values))
+            except Poison:
+                values[item.name] = MISSING
+        return values
+
+    def bind(
+        self,
+        params: tuple[syntax.Param, ...],
+        given: Mapping[str, syntax.Arg],
+        caller: Env,
+        own: Env,
+        at: Span,
+        what: str,
+    ) -> dict[str, Any]:
+        """Values of parameters: the given ones as the caller sees them, defaults as the callee does."""
+        values: dict[str, Any] = {}
+        for param in params:
+            try:
+                if param.name in given:
+                    term = given[param.name].value
+                    values[param.name] = self.typed(term, caller, param.type, f"`{param.name}`")
+                elif param.default is not None:
+                    env = own.extended(values)
+                    values[param.name] = self.typed(param.default, env, param.type, f"`{param.name}`")
+                else:
+                    help = f"`{param.name}` is of type {param.type}"
+                    message = f"{what} needs a value for `{param.name}`"
+                    self.report.error("argument", message, at, help, caller.frames)
+                    values[param.name] = MISSING
+            except Poison:
+                values[param.name] = MISSING
+        return values
+
+
+WORDS = {
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "list": "a list",
+    "block": "a block",
+    "any": "any value",
+}
+
+
+def convert(value: Any, kind: str, home: Home) -> Any:
+    """The value as the type has it; TypeError where it is none of that type."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == "block":
+        alias, _, name = value.rpartition(".") if isinstance(value, str) else ("", "", "")
+        value = home.block(alias, name) or value
+    fits = {
+        "int": number and value == value // 1,
+        "float": number,
+        "bool": isinstance(value, bool),
+        "str": isinstance(value, str),
+        "list": isinstance(value, list),
+        "block": isinstance(value, BlockRef),
+        "any": True,
+    }
+    if not fits[kind]:
+        raise TypeError
+    return int(value) if kind == "int" else float(value) if kind == "float" else value
+
+
+def public(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they are shown and stored: a block by its name."""
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, list):
+            return [shown(item) for item in value]
+        return str(value) if isinstance(value, BlockRef) else value
+
+    return {name: shown(value) for name, value in values.items() if value is not MISSING}

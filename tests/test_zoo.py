@@ -1,0 +1,304 @@
+"""The shipped specs against their sources: torchvision's networks, and hand-written ones."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+import yaml
+from cnndsl.cost import min_input
+from reference.alexnet import alexnet_course
+from reference.inception import InceptionNet
+from reference.lenet import lenet, lenet_bn
+from reference.nin import nin
+from reference.resnet_mnist import ResNetMNIST
+from reference.vgg import vgg11_course
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import cnndsl
+
+SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.yaml"))
+
+# torchvision's networks; the light ones, one a family and block, are compared on every run.
+LIGHT = ("alexnet", "vgg11_bn", "googlenet", "resnet18", "resnet50", "densenet121")
+HEAVY = (
+    *("vgg11", "vgg13", "vgg16", "vgg19", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
+    *("resnet34", "resnet101", "resnet152"),
+    *("densenet161", "densenet169", "densenet201"),
+)
+TORCHVISION = (*LIGHT, *HEAVY)
+ARGUMENTS: dict[str, dict[str, Any]] = {"googlenet": {"init_weights": False, "aux_logits": True}}
+SIDE = 64  # of the images that are compared: each of these networks takes it
+
+
+@dataclass(frozen=True)
+class Course:
+    """A network that torchvision lacks: its spec, the reference, the side of its images."""
+
+    spec: str
+    reference: Callable[[], nn.Module]
+    side: int
+
+
+LIGHT_COURSES = (
+    Course("lenet", lenet, 28),
+    Course("lenet_bn", lenet_bn, 28),
+    Course("inception", InceptionNet, 28),
+    Course("resnet_mnist", ResNetMNIST, 28),
+    Course("nin", nin, 224),
+)
+HEAVY_COURSES = (
+    Course("alexnet_course", alexnet_course, 224),
+    Course("vgg11_course", vgg11_course, 224),
+)
+COURSES = (*LIGHT_COURSES, *HEAVY_COURSES)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Our network and the reference, with equal weights, and images for both."""
+
+    ours: nn.Module
+    theirs: nn.Module
+    images: Tensor
+
+
+def variants() -> Iterator[Any]:
+    """Each variant of each shipped spec, and each spec without a variant."""
+    for path in SPECS:
+        names = yaml.safe_load(path.read_text(encoding="utf-8")).get("variants") or {}
+        for name in (None, *names):
+            yield pytest.param(path, name, id=f"{path.stem}:{name}" if name else path.stem)
+
+
+def heavy(cases: Iterable[Any]) -> list[Any]:
+    return [pytest.param(case, marks=pytest.mark.heavy) for case in cases]
+
+
+def torchvision_model(name: str) -> nn.Module:
+    """torchvision's network on the meta device, without weights."""
+    with warnings.catch_warnings(), torch.device("meta"):
+        warnings.simplefilter("ignore")  # GoogLeNet's note on the time that its own weights take
+        return torchvision.models.get_model(name, weights=None, **ARGUMENTS.get(name, {}))
+
+
+def randomize(model: nn.Module) -> nn.Module:
+    """Move a network from the meta device to the CPU, with random weights and statistics."""
+    model.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if name.endswith("num_batches_tracked"):
+                tensor.zero_()
+            elif name.endswith("running_var") or (tensor.ndim == 1 and name.endswith("weight")):
+                tensor.uniform_(0.5, 1.5, generator=generator)
+            elif tensor.ndim == 1:
+                tensor.normal_(0, 0.1, generator=generator)
+            else:
+                tensor.normal_(0, (2 / tensor[0].numel()) ** 0.5, generator=generator)
+    return model
+
+
+def pair_with(ours: nn.Module, theirs: nn.Module, images: Tensor, *, same_names: bool) -> Pair:
+    state = theirs.state_dict()
+    if not same_names:
+        state = dict(zip(ours.state_dict(), state.values(), strict=True))
+    ours.load_state_dict(state, strict=True)
+    return Pair(ours, theirs, images)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[*LIGHT, *heavy(HEAVY)],
+)
+def published(request: pytest.FixtureRequest) -> Pair:
+    """Our network with the state dict of torchvision's."""
+    theirs = randomize(torchvision_model(request.param))
+    images = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    return pair_with(cnndsl.build(request.param), theirs, images, same_names=True)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[*LIGHT_COURSES, *heavy(HEAVY_COURSES)],
+    ids=lambda case: case.spec,
+)
+def taught(request: pytest.FixtureRequest) -> Pair:
+    """Our network with the weights of the hand-written one, in their order."""
+    case = request.param
+    with torch.device("meta"):
+        theirs = case.reference()
+    images = torch.randn(2, 1, case.side, case.side, generator=torch.Generator().manual_seed(1))
+    return pair_with(cnndsl.build(case.spec), randomize(theirs), images, same_names=False)
+
+
+# --- equality ------------------------------------------------------------------------------------
+
+
+def test_torchvision_inference(published: Pair) -> None:
+    assert_equal_inference(published)
+
+
+def test_torchvision_training(published: Pair) -> None:
+    assert_equal_training(published, same_names=True)
+
+
+def test_course_inference(taught: Pair) -> None:
+    assert_equal_inference(taught)
+
+
+def test_course_training(taught: Pair) -> None:
+    assert_equal_training(taught, same_names=False)
+
+
+def assert_equal_inference(pair: Pair) -> None:
+    ours, theirs = pair.ours.eval(), pair.theirs.eval()
+    with torch.no_grad():
+        found, expected = ours(pair.images), theirs(pair.images)
+    assert expected.isfinite().all()
+    assert expected.std() > 0
+    assert torch.equal(found, expected)
+
+
+def assert_equal_training(pair: Pair, *, same_names: bool) -> None:
+    """Equal outputs under equal random numbers, gradients, and running statistics after it."""
+    found = training_step(pair.ours, pair.images)
+    expected = training_step(pair.theirs, pair.images)
+    for mine, other in zip(found, expected, strict=True):
+        assert other.isfinite().all()
+        assert torch.equal(mine, other)
+    gradients = [{n: p.grad for n, p in m.named_parameters()} for m in (pair.ours, pair.theirs)]
+    assert_same_tensors(*gradients, same_names=same_names)
+    assert_same_tensors(pair.ours.state_dict(), pair.theirs.state_dict(), same_names=same_names)
+
+
+def training_step(model: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
+    """The outputs of a forward pass in training mode; the gradients are left in the parameters."""
+    model.train()
+    model.zero_grad()
+    torch.manual_seed(3)
+    outputs = model(images.clone())
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    sum(output.square().mean() for output in outputs).backward()
+    return outputs
+
+
+def assert_same_tensors(
+    found: dict[str, Tensor | None], expected: dict[str, Tensor | None], *, same_names: bool
+) -> None:
+    if same_names:
+        assert set(found) == set(expected)
+        found = {name: found[name] for name in expected}
+    for (name, mine), other in zip(found.items(), expected.values(), strict=True):
+        assert mine is not None, name
+        assert other is not None, name
+        assert torch.equal(mine, other), name
+
+
+# --- auxiliary heads -----------------------------------------------------------------------------
+
+
+def test_outputs_of_googlenet() -> None:
+    with torch.device("meta"):
+        model = cnndsl.build("googlenet")
+        images = torch.empty(2, 3, SIDE, SIDE)
+    assert model.train()(images)._fields == ("logits", "aux2", "aux1")
+    assert model.eval()(images).shape == (2, 1000)
+
+
+def test_googlenet_without_aux_takes_their_weights() -> None:
+    theirs = randomize(torchvision_model("googlenet")).eval()
+    ours = cnndsl.build("googlenet_no_aux").eval()
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    images = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert torch.equal(ours(images), theirs(images))
+    assert isinstance(ours.train()(images), Tensor)
+
+
+# --- figures -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_figures_of_torchvision(name: str) -> None:
+    """The static figures are those of the model, and those that torchvision publishes."""
+    graph = cnndsl.check(name)
+    assert_figures(graph, torchvision_model(name))
+    meta = torchvision.models.get_model_weights(name).DEFAULT.meta  # type: ignore[attr-defined]
+    inference = cnndsl.check("googlenet_no_aux") if name == "googlenet" else graph
+    assert cnndsl.cost(inference).params == meta["num_params"]
+    assert round(cnndsl.cost(graph).macs / 1e9, 3) == meta["_ops"]
+    side = min_input(graph)
+    assert (side, side) == meta["min_size"]
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_smallest_image_of_torchvision(name: str) -> None:
+    side = min_input(cnndsl.check(name))
+    assert side is not None
+    model = torchvision_model(name).eval()
+    with torch.device("meta"), torch.no_grad():
+        model(torch.empty(1, 3, side, side))
+        with pytest.raises((RuntimeError, ValueError)):
+            model(torch.empty(1, 3, side - 1, side - 1))
+
+
+@pytest.mark.parametrize("case", COURSES, ids=lambda case: case.spec)
+def test_figures_of_courses(case: Course) -> None:
+    with torch.device("meta"):
+        assert_figures(cnndsl.check(case.spec), case.reference())
+
+
+def assert_figures(graph: cnndsl.Graph, model: nn.Module) -> None:
+    """Parameters and multiply-adds, and the shape of the output, are the model's."""
+    costs = cnndsl.cost(graph)
+    assert costs.params == sum(p.numel() for p in model.parameters() if p.requires_grad)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        output = model.eval()(torch.empty(1, *graph.inputs[0].shape, device="meta"))
+    assert costs.macs * 2 == counter.get_total_flops()
+    assert graph.nodes[graph.output.node].shape == output.shape[1:]
+
+
+# --- every spec ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "variant"), variants())
+def test_every_variant_checks(path: Path, variant: str | None) -> None:
+    """The spec holds with all that it expects, and the built network is what the graph says."""
+    graph = cnndsl.check(path, variant)
+    graph.verify()
+    assert not graph.diagnostics
+    with torch.device("meta"):
+        model = cnndsl.build(graph).eval()
+        output = model(torch.empty(2, *graph.inputs[0].shape))
+    assert output.shape == (2, *graph.nodes[graph.output.node].shape)
+    assert sum(p.numel() for p in model.parameters()) == cnndsl.cost(graph).params
+
+
+@pytest.mark.parametrize(("path", "variant"), variants())
+def test_every_variant_takes_the_digits(path: Path, variant: str | None) -> None:
+    """The recipe's data fits the network: ten classes at the recipe's size."""
+    graph = cnndsl.check(path, variant)
+    assert graph.train["data"] == "digits"
+    side = graph.train["size"]
+    channels = graph.inputs[0].shape.channels
+    small = cnndsl.check(path, variant, params={"classes": 10}, input=[channels, side, side])
+    assert small.nodes[small.output.node].shape == (10,)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_every_variant_expects_its_figures(path: Path) -> None:
+    """No shipped network goes without parameters, multiply-adds, smallest input and output."""
+    spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert spec["about"]
+    facts = {"params", "macs", "min_input", "output"}
+    for variant in spec.get("variants") or [None]:
+        table = spec["expect"][variant] if variant else spec["expect"]
+        assert facts <= table.keys()
