@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import linecache
 import sys
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from cnndsl.emitter import emit_source, network_class
@@ -29,7 +31,7 @@ def load_class(source: str, name: str) -> type[nn.Module]:
     return loaded
 
 
-def run_probed(graph: Graph, inputs: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
+def run_probed(graph: Graph, inputs: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
     """The shape of each node's value, without the batch, in a forward pass in training mode."""
     shapes: dict[str, tuple[int, ...]] = {}
 
@@ -39,14 +41,15 @@ def run_probed(graph: Graph, inputs: dict[str, Tensor]) -> dict[str, tuple[int, 
 
     namespace: dict[str, Any] = {"probe": probe, "__name__": "cnndsl_probe"}
     exec(compile(emit_source(graph, probe=True), "<cnndsl probe>", "exec"), namespace)
-    module: nn.Module = namespace[network_class(graph)]().to("meta")
+    with torch.device("meta"):
+        module: nn.Module = namespace[network_class(graph)]()
     by_path = dict(module.named_modules())
     for node in graph.layers:
         if node.path in by_path:
             by_path[node.path].register_forward_hook(
                 lambda _module, _inputs, value, path=node.path: probe(path, value)
             )
-    module(*inputs.values())
+    module(*inputs)
     return shapes
 
 

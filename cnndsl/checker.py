@@ -14,6 +14,7 @@ from cnndsl.expect import confirm
 from cnndsl.graph import Graph
 from cnndsl.load import find, load
 from cnndsl.parse import parse_term
+from cnndsl.schema import file_schema, spec_schema
 
 
 def check(
@@ -50,10 +51,11 @@ def check_terms(
     graph = elaborate(tree, request, report)
     report.raise_errors()
     assert graph is not None
+    facts = 0
     if not request.params and request.input is None:
-        confirm(graph, tree, report)
+        facts = confirm(graph, tree, report)
         report.raise_errors()
-    return replace(graph, diagnostics=tuple(report.diagnostics))
+    return replace(graph, facts=facts, diagnostics=tuple(report.diagnostics))
 
 
 def check_request(spec: syntax.Spec, request: Request, report: Report) -> None:
@@ -70,17 +72,67 @@ def check_request(spec: syntax.Spec, request: Request, report: Report) -> None:
     report.raise_errors()
 
 
-def written_arg(text: str, flag: str, report: Report) -> syntax.Arg | None:
-    """`NAME=VALUE` as given to a flag, the value in YAML."""
+def written(text: str, flag: str, report: Report) -> tuple[str, Span, source.Located]:
+    """`NAME=VALUE` as given to a flag: the name, its place, and the value in YAML."""
     name, equals, value = text.partition("=")
     span = Span(Source(flag, text), 1, 1, 1, len(name) + 1)
-    if not equals:
+    if not equals or not name:
         report.error("argument", f"`{text}` is not NAME=VALUE", span)
-        return None
     # The value keeps its columns in the flag's text: the name before it reads as white space.
     located = source.read(Source(flag, " " * (len(name) + 1) + value), report)
-    located = located or source.Scalar("" if not value else None, span)
+    return name, span, located or source.Scalar(None, span)
+
+
+def written_arg(text: str, flag: str, report: Report) -> syntax.Arg:
+    """`NAME=VALUE` as an argument that knows where it stands."""
+    name, span, located = written(text, flag, report)
     return syntax.Arg(name, span, parse_term(located, report))
+
+
+def written_input(text: str, report: Report) -> syntax.Term:
+    """`C,H,W` as given to `--input`."""
+    located = source.read(Source("--input", f"[{text}]"), report)
+    return parse_term(located, report) if located else syntax.Broken(Span(Source("--input", text)))
+
+
+def written_values(texts: Sequence[str]) -> dict[str, Any]:
+    """The values of several `--set NAME=VALUE`; raises SpecError."""
+    report = Report()
+    found = [written(text, "--set", report) for text in texts]
+    report.raise_errors()
+    return {name: source.plain(value) for name, _, value in found}
+
+
+def written_sizes(text: str | None) -> list[int] | None:
+    """The numbers of `--input C,H,W`; raises SpecError."""
+    if text is None:
+        return None
+    report = Report()
+    located = source.read(Source("--input", f"[{text}]"), report)
+    report.raise_errors()
+    return list(source.plain(located)) if located else []
+
+
+def tree_of(spec: str) -> syntax.Spec:
+    """The syntax tree of a spec; raises SpecError."""
+    report = Report()
+    target = find(spec, report)
+    tree = load(target.path, report) if target else None
+    report.raise_errors()
+    assert tree is not None
+    return tree
+
+
+def variants_of(spec: str) -> list[str]:
+    """The variants that a spec declares."""
+    return list(tree_of(spec).variants)
+
+
+def schema_for(spec: str | None) -> dict[str, Any]:
+    """The JSON Schema of specs, with the blocks of one file if it is named."""
+    if spec is None:
+        return spec_schema()
+    return file_schema(tree_of(spec))
 
 
 def python_arg(name: str, value: Any) -> syntax.Arg:
@@ -93,4 +145,6 @@ def python_term(name: str, value: Any) -> syntax.Term:
     span = Span(Source(name, repr(value)), 1, 1, 1, len(repr(value)) + 1)
     if isinstance(value, list | tuple):
         return syntax.Terms(tuple(python_term(name, item) for item in value), span)
+    if isinstance(value, str) and "$" in value:
+        return parse_term(source.Scalar(value, span), Report())
     return syntax.Const(value, span)

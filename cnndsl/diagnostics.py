@@ -88,7 +88,7 @@ class Diagnostic:
 def _render(diagnostic: Diagnostic) -> Iterator[str]:
     span = diagnostic.span
     yield f"{span}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
-    if 1 <= span.line <= len(span.source.lines):
+    if span.source.text and 1 <= span.line <= len(span.source.lines):
         # Control characters would shift the caret; a tab takes one column, as editors count it.
         line = "".join(c if c.isprintable() else " " for c in span.source.lines[span.line - 1])
         end = span.end_column if span.end_line == span.line else len(line) + 1

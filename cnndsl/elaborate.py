@@ -91,6 +91,7 @@ class _Walk:
     outputs: dict[str, Output | None] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
     steps: int = 0
+    confirmed: int = 0
     skipped_contracts: int = 0
 
     # --- the network ---
@@ -123,6 +124,7 @@ class _Walk:
             values={path: ref for path, ref in self.values.items() if ref is not None},
             dropped=tuple(self.dropped),
             train=train,
+            contracts=self.confirmed,
         )
 
     def inputs(self, override: syntax.Term | None, root: OpenScope) -> list[Ref]:
@@ -589,6 +591,7 @@ class _Walk:
             expected = self.shape_of(term, env)
         except Poison:
             return
+        self.confirmed += 1
         if found and found != expected:
             message = f"the spec says {expected}, the shape is {found}"
             self.report.error("contract", message, term.span, "", env.frames)

@@ -101,6 +101,10 @@ class Graph:
     """Paths of heads that `when` left out; a checkpoint may hold their weights."""
     train: Mapping[str, Any] = field(default_factory=dict)
     """The recipe of the spec's `train:`, evaluated."""
+    contracts: int = 0
+    """How many `shape:` contracts were confirmed."""
+    facts: int = 0
+    """How many facts of `expect:` were confirmed."""
     diagnostics: tuple[Diagnostic, ...] = ()
     """Warnings and notes; a graph exists only where there was no error."""
 

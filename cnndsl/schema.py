@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cnndsl import source
+from cnndsl import source, syntax
 from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import show
 from cnndsl.ops import registry
@@ -75,9 +75,29 @@ def op_schema(op: type[Op]) -> Schema:
     }
 
 
-def block_schemas(blocks: Mapping[str, Mapping[str, tuple[str, Any]]]) -> dict[str, Schema]:
-    """The schemas of a file's own blocks: name → parameter → (type, default)."""
-    types: dict[str, list[str]] = {
+def file_schema(spec: syntax.Spec) -> Schema:
+    """The schema with a file's own blocks, and its parameters where variants set them."""
+    blocks = {name: _block_schema(block) for name, block in spec.blocks.items()}
+    schema = spec_schema(blocks)
+    values = {param.name: _param_schema(param, "the file") for param in spec.params}
+    variant = {"type": ["object", "null"], "properties": values, "additionalProperties": False}
+    described = {"description": "Values of parameters. Takes a mapping."}
+    schema["properties"]["variants"]["additionalProperties"] = described | variant
+    return schema
+
+
+def _block_schema(block: syntax.Block) -> Schema:
+    return {
+        "type": ["object", "null"],
+        "description": f"The block {block.name} of this file.",
+        "properties": {param.name: _param_schema(param, block.name) for param in block.params},
+        "required": [param.name for param in block.params if param.default is None],
+        "additionalProperties": False,
+    }
+
+
+def _param_schema(param: syntax.Param, owner: str) -> Schema:
+    types = {
         "int": ["integer", "string"],
         "float": ["number", "string"],
         "bool": ["boolean", "string"],
@@ -85,21 +105,10 @@ def block_schemas(blocks: Mapping[str, Mapping[str, tuple[str, Any]]]) -> dict[s
         "block": ["string"],
         "list": ["array", "string"],
     }
-    schemas: dict[str, Schema] = {}
-    for block, params in blocks.items():
-        properties: Schema = {}
-        for name, (kind, default) in params.items():
-            words = f"Parameter of {block}; {kind}" + (", required." if default is None else ".")
-            own = {"type": types[kind]} if kind in types else {}
-            shown = {} if default is None else {"default": default}
-            properties[name] = {**own, "description": words, **shown}
-        schemas[block] = {
-            "type": ["object", "null"],
-            "description": f"The block {block} of this file.",
-            "properties": properties,
-            "additionalProperties": False,
-        }
-    return schemas
+    own: Schema = {"type": types[param.type]} if param.type in types else {}
+    if isinstance(param.default, syntax.Const):
+        own["default"] = param.default.value
+    return {**own, "description": f"Parameter of {owner}; {param.type}."}
 
 
 # --- the parts that are not ops ------------------------------------------------------------------

@@ -1,0 +1,110 @@
+"""Graph → what `cnndsl build` prints: a table of layers, or one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cnndsl.costs import Cost, cost, min_input
+from cnndsl.diagnostics import Diagnostic
+from cnndsl.graph import Graph, Node
+
+HEADER = ("path", "op", "output", "params", "macs")
+
+
+def table(graph: Graph) -> Iterator[str]:
+    """A line a layer, in the order they run, and the totals."""
+    costs = cost(graph)
+    rows = [HEADER]
+    rows += [(n.path, "input", str(n.shape), "", "") for n in graph.inputs]
+    for layer in costs.layers:
+        node = layer.node
+        told = f"{node.op.name} {brief(node)}".rstrip()
+        rows.append(
+            (node.path, told, str(node.shape), count(layer.params), count(layer.macs))
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
+    for index, row in enumerate(rows):
+        left = "  ".join(cell.ljust(w) for cell, w in zip(row[:3], widths[:3], strict=True))
+        right = "  ".join(cell.rjust(w) for cell, w in zip(row[3:], widths[3:], strict=True))
+        yield f"{left}  {right}".rstrip()
+        if index == 0:
+            yield "-" * (sum(widths) + 2 * (len(widths) - 1))
+    yield ""
+    yield totals(graph, costs)
+
+
+def totals(graph: Graph, costs: Cost) -> str:
+    """One line: parameters, multiply-adds and outputs."""
+    outputs = ", ".join(f"{o.name} {graph.nodes[o.node].shape}" for o in graph.outputs)
+    return (
+        f"{title(graph)}: {costs.params:,} parameters, {costs.macs:,} multiply-adds for one sample, "
+        f"{outputs}"
+    )
+
+
+def title(graph: Graph) -> str:
+    """The network's name with its variant, as `resnet:resnet50`."""
+    return f"{graph.name}:{graph.variant}" if graph.variant else graph.name
+
+
+def brief(node: Node) -> str:
+    text = node.op.brief()
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def to_json(graph: Graph) -> dict[str, Any]:
+    """The network as `build --json` prints it; shapes are lists, of one sample.
+
+    `input` of a layer is a shape, or for a merge the list of its inputs' shapes.
+    """
+    costs = cost(graph)
+    return {
+        "name": graph.name,
+        "variant": graph.variant or None,
+        "input": _inputs(graph),
+        "outputs": {
+            output.name: {
+                "shape": list(graph.nodes[output.node].shape),
+                "train_only": output.train_only,
+                "loss_weight": output.loss_weight,
+            }
+            for output in graph.outputs
+        },
+        "params": costs.params,
+        "macs": costs.macs,
+        "min_input": min_input(graph),
+        "layers": [
+            {
+                "path": layer.node.path,
+                "op": layer.node.op.name,
+                "input": _layer_input(layer.node),
+                "output": list(layer.node.shape),
+                "params": layer.params,
+                "macs": layer.macs,
+            }
+            for layer in costs.layers
+        ],
+        "diagnostics": [diagnostic.to_json() for diagnostic in graph.diagnostics],
+    }
+
+
+def failure_json(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
+    """The same object where there is no network: the diagnostics alone."""
+    keys = ("name", "variant", "input", "outputs", "params", "macs", "min_input")
+    told = [diagnostic.to_json() for diagnostic in diagnostics]
+    return {**dict.fromkeys(keys), "layers": [], "diagnostics": told}
+
+
+def _inputs(graph: Graph) -> list[int] | dict[str, list[int]]:
+    if len(graph.inputs) == 1:
+        return list(graph.inputs[0].shape)
+    return {node.path: list(node.shape) for node in graph.inputs}
+
+
+def _layer_input(node: Node) -> list[int] | list[list[int]]:
+    return list(node.x) if len(node.inputs) == 1 else [list(shape) for shape in node.input_shapes]
