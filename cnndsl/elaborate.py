@@ -16,7 +16,7 @@ from cnndsl.expr import show
 from cnndsl.graph import Graph, Input, Node, Output
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op, Reject, Shape
-from cnndsl.scopes import OpenScope
+from cnndsl.scopes import RESERVED, OpenScope
 from cnndsl.values import BlockRef, Env, Evaluator, Home, Poison, convert, public
 
 MAX_STEPS = 50_000
@@ -233,6 +233,10 @@ class _Walk:
         """A body under a label: it renames a single node, and opens a scope for a list."""
         if not label:
             return self.body(body, x, place)
+        if label in RESERVED:
+            message = f"`{label}` is an attribute of every nn.Module; choose another label"
+            self.report.error("name", message, span, "", place.env.frames)
+            return None
         if body.single:
             return self.step(body.nodes[0], x, place, label)
         if not body.nodes:
@@ -544,6 +548,10 @@ class _Walk:
 
     def segment(self, term: syntax.Term, env: Env) -> str:
         name = str(self.evaluator.value(term, env))
+        if name in RESERVED or name.startswith("__"):
+            message = f"`{name}` is an attribute of every nn.Module; choose another name"
+            self.report.error("name", message, term.span, "", env.frames)
+            raise Poison
         if not name or not set(name) <= SEGMENT:
             message = f"a name is of letters, digits, `_` and `-`, found {show(name)}"
             self.report.error("name", message, term.span, "", env.frames)

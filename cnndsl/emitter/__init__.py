@@ -33,13 +33,18 @@ def network_class(graph: Graph) -> str:
 
 
 def _docstring(graph: Graph) -> Iterator[str]:
-    about = " ".join((graph.about or graph.variant or graph.name).split())
-    about = about.replace("\\", "\\\\").replace('"""', "'''").rstrip('"')
+    name = graph.variant or graph.name
     costs = cost(graph)
     inputs = ", ".join(f"{node.path} {node.shape}" for node in graph.inputs)
-    yield from fill(f'"""{about}', width=88).split("\n")
+    yield from fill(f'"""{_quotable(graph.about or name)}', width=88).split("\n")
     yield ""
-    yield f"{graph.variant or graph.name}: {inputs}, one sample, channels first."
+    yield f"{_quotable(name)}: {inputs}, one sample, channels first."
     yield f"{costs.params:,} parameters, {costs.macs:,} multiply-adds."
     yield '"""'
     yield ""
+
+
+def _quotable(text: str) -> str:
+    """A text of a spec on one line, so that it cannot end the docstring."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line.replace("\\", "\\\\").replace('"""', "'''")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -157,7 +158,8 @@ class _Planner:
         inputs: dict[int, str],
         outputs: list[int],
     ) -> Class:
-        forward = _Forward(self, inputs, outputs, members)
+        train_only = self.graph.train_only if scope is self.graph.root else frozenset()
+        forward = _Forward(self, inputs, outputs, members, train_only)
         for member in members:
             forward.take(member)
         given = tuple(forward.names[output] for output in outputs)
@@ -181,8 +183,9 @@ class _Forward:
         inputs: dict[int, str],
         outputs: list[int],
         members: list[Node | Scope],
+        train_only: frozenset[int],
     ) -> None:
-        self.planner, self.graph = planner, planner.graph
+        self.planner, self.graph, self.train_only = planner, planner.graph, train_only
         self.names = dict(inputs)
         self.fields: list[tuple[str, Part]] = []
         self.lines: list[Line] = []
@@ -208,7 +211,7 @@ class _Forward:
         if sign != "=":
             targets = [values[0]]
         self.names.update(zip(outputs, targets, strict=True))
-        train_only = outputs[0] in self.graph.train_only
+        train_only = outputs[0] in self.train_only
         shape = str(self.graph.nodes[outputs[0]].shape) if len(outputs) == 1 else ""
         self.lines.append(Line(", ".join(targets), text, sign, train_only, shape))
 
@@ -218,17 +221,19 @@ class _Forward:
         """The variable for a result: the first input's if that is read no more, else a new one."""
         live = {name for value, name in self.names.items() if self.left[value] > 0}
         live |= {self.names[o] for o in outputs[:index] if o in self.names}
-        train_only = outputs[0] in self.graph.train_only
-        if index == 0 and inputs and not train_only and self.names[inputs[0]] not in live:
-            return self.names[inputs[0]]
-        own = self.graph.nodes[outputs[index]]
         segment = variable(member.path.rpartition(".")[2])
-        ends_here = outputs[index] in self.planner.given
-        merged = any(
-            self.graph.nodes[r].op.family is Family.MERGE for r in self.planner.readers[own.id]
-        )
-        hint = segment if segment and (merged or ends_here or len(outputs) > 1) else "out"
-        return free(hint, live)
+        value, named = outputs[index], len(outputs) > 1 or isinstance(member, Scope)
+        if segment and named and (self.is_merged(value) or value in self.planner.given):
+            return free(segment, live)
+        if index == 0 and inputs and outputs[0] not in self.train_only:
+            if self.names[inputs[0]] not in live:
+                return self.names[inputs[0]]
+        return free("out", live)
+
+    def is_merged(self, value: int) -> bool:
+        """Whether a merge reads the value: then its variable bears the branch's name."""
+        readers = (self.graph.nodes[reader] for reader in self.planner.readers[value])
+        return any(reader.op.family is Family.MERGE for reader in readers)
 
     def node(self, node: Node, segment: str, values: list[str]) -> tuple[str, str]:
         """(sign, expression) of a node's line; a node with a module becomes a field."""
@@ -296,8 +301,9 @@ def free(word: str, taken: Iterable[str]) -> str:
 
 def class_name(word: str) -> str:
     """A class's name for a block or a path segment: `ConvBN` stays, `denseblock1` → `Denseblock1`."""
-    name = "".join(part[:1].upper() + part[1:] for part in word.replace("-", "_").replace(".", "_").split("_"))
-    return name if name.isidentifier() else f"Net{name}"
+    parts = re.split(r"[^A-Za-z0-9]+", word)
+    name = "".join(part[:1].upper() + part[1:] for part in parts)
+    return name if is_identifier(name) else f"Net{name}"
 
 
 def literal(value: object) -> str:

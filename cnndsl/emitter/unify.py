@@ -117,5 +117,5 @@ def _names(samples: Mapping[Hashable, Class], root: Hashable) -> dict[Hashable, 
 def _added(sample: Class, smaller: list[Class]) -> str:
     """The fields that a class has beside those of a smaller one of its block, in CamelCase."""
     known = {name for other in smaller for name, _ in other.fields}
-    added = [name for name, _ in sample.fields if name not in known and is_identifier(name)]
+    added = [name for name, _ in sample.fields if name not in known and name.isalpha()]
     return "".join(name[:1].upper() + name[1:] for name in added[:1])

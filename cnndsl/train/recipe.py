@@ -25,17 +25,17 @@ class Recipe:
     )
     epochs: int = arg("Passes over the training images.", default=10, min=1)
     batch_size: int = arg("Images in a step.", default=64, min=1)
-    optimizer: Literal["sgd", "adam", "adamw"] = arg("The optimizer.", default="adamw")
+    optimizer: Literal["sgd", "adam", "adamw"] = arg("The optimizer.", default="sgd")
     lr: float | None = arg(
-        "Learning rate at the start; null is 0.05 for `sgd`, 0.001 for the others.",
+        "Learning rate at the start; null is 0.01 for `sgd`, 0.001 for the others.",
         default=None,
         min=0,
     )
     momentum: float = arg("Momentum of `sgd`.", default=0.9, min=0, max=1)
     nesterov: bool = arg("Nesterov's momentum for `sgd`.", default=False)
-    weight_decay: float = arg("Pull of the weights towards 0.", default=5e-4, min=0)
+    weight_decay: float = arg("Pull of the weights towards 0.", default=0.0, min=0)
     schedule: Literal["constant", "cosine"] = arg(
-        "Course of the learning rate; `cosine` falls to 0 at the end.", default="cosine"
+        "Course of the learning rate; `cosine` falls to 0 at the end.", default="constant"
     )
     label_smoothing: float = arg(
         "Share of a label that is spread over all classes.", default=0.0, min=0, max=1
@@ -67,7 +67,7 @@ class Recipe:
 
     def lr_at(self, step: int, steps: int) -> float:
         """The learning rate of one step, counted from 0, in a run of `steps`."""
-        start = (0.05 if self.optimizer == "sgd" else 0.001) if self.lr is None else self.lr
+        start = (0.01 if self.optimizer == "sgd" else 0.001) if self.lr is None else self.lr
         if self.schedule == "constant":
             return start
         return start * (1 + math.cos(math.pi * step / steps)) / 2

@@ -7,6 +7,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from cnndsl.train.loop import Metrics, fit, make_optimizer, steps_per_epoch
 from cnndsl.train.recipe import Recipe
 
 Echo = Callable[[str], None]
+PRINT: Echo = partial(print, flush=True)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def run(
     lr: float | None = None,
     seed: int | None = None,
     out: str | Path | None = None,
-    echo: Echo = print,
+    echo: Echo = PRINT,
     bar: bool = False,
 ) -> Result:
     """Compile a spec for a data set and train it; what is not given comes from its `train:`.
@@ -80,7 +82,7 @@ def run(
         echo(changed)
     split = load(recipe.data, root, recipe.seed, aimed.size, place, echo)
     torch.manual_seed(recipe.seed)
-    model = cnndsl.build(graph).to(place, memory_format=torch.channels_last)
+    model = cnndsl.build(graph).to(place).to(memory_format=torch.channels_last)
     _introduce(model, split, facts, recipe, place, echo)
     folder = checkpoint.make_folder(None if out is None else Path(out), _slug(graph, recipe))
     echo(f"writing to {folder}")

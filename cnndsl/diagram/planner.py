@@ -1,0 +1,223 @@
+"""Graph → Plan: what is fused, what is folded, what is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from cnndsl.costs import cost
+from cnndsl.diagram import words
+from cnndsl.diagram.folding import Folder, Member, Run, nodes
+from cnndsl.diagram.links import edges
+from cnndsl.diagram.opening import opened
+from cnndsl.diagram.plan import Box, Group, Item, Kind, Plan
+from cnndsl.graph import Graph, Node, Scope
+from cnndsl.ops.base import Family
+
+FUSING = (Family.CONVOLUTION, Family.LINEAR, Family.NORMALIZATION, Family.MERGE)
+"""What a box may begin with, for a normalization and an activation to be written into it."""
+
+
+def plan(graph: Graph, *, depth: int | None = None, fold: bool = True, fuse: bool = True) -> Plan:
+    """Choose what to show of a graph.
+
+    `depth` is how many levels of scopes are opened, by default as many as give a readable diagram;
+    `fold` draws consecutive equal scopes once, and `fuse` writes the normalization and activation
+    behind a layer into its box.
+    """
+    planner = _Planner(graph, fold, fuse)
+    items = opened((*planner.items(graph.root.members, ""), *planner.outputs()), depth)
+    total = cost(graph)
+    return Plan(
+        title=graph.variant or graph.name,
+        subtitle=f"{words.quantity(total.params)} parameters, {words.quantity(total.macs)} multiply-adds",
+        about=" ".join(graph.about.split()),
+        items=items,
+        edges=edges(graph, items),
+    )
+
+
+@dataclass
+class _Planner:
+    graph: Graph
+    fold: bool
+    fuse: bool
+    twins: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """For a node of a first repetition, the nodes at its place in all repetitions."""
+
+    @cached_property
+    def folder(self) -> Folder:
+        return Folder(self.graph)
+
+    @cached_property
+    def only_reader(self) -> dict[int, int]:
+        """The node that alone reads a value, where there is exactly one."""
+        readers: dict[int, set[int]] = {output.node: {-1} for output in self.graph.outputs}
+        for node in self.graph.nodes:
+            for source in node.inputs:
+                readers.setdefault(source, set()).add(node.id)
+        return {source: min(found) for source, found in readers.items() if len(found) == 1}
+
+    def items(self, members: Sequence[Member], base: str) -> list[Item]:
+        """What is drawn for the members; names are relative to the path `base`."""
+        found: list[Item] = []
+        fused: list[Node] = []  # the nodes of the box that still takes nodes
+        for run in self.runs(members):
+            if run.times == 1 and isinstance(run.members[0], Node):
+                node = run.members[0]
+                if fused and not self.joins(fused, node):
+                    found.append(self.box(fused, base))
+                    fused = []
+                fused.append(node)
+                continue
+            if fused:
+                found.append(self.box(fused, base))
+                fused = []
+            found.extend(self.scope_items(run, base))
+        return [*found, self.box(fused, base)] if fused else found
+
+    def runs(self, members: Sequence[Member]) -> list[Run]:
+        if self.fold:
+            return list(self.folder.runs(members))
+        filled = [m for m in members if isinstance(m, Node) or any(m.nodes())]
+        return [Run((member,), (member,), 1, 0) for member in filled]
+
+    # --- boxes ---
+
+    def joins(self, fused: Sequence[Node], node: Node) -> bool:
+        """Whether a node is written into the box of the nodes before it."""
+        before = fused[-1]
+        alone = node.inputs == (before.id,) and self.only_reader.get(before.id) == node.id
+        if not (self.fuse and alone and fused[0].op.family in FUSING):
+            return False
+        if node.op.family is Family.NORMALIZATION:
+            return len(fused) == 1 and before.op.family is not Family.NORMALIZATION
+        return node.op.family is Family.ACTIVATION and before.op.family is not Family.ACTIVATION
+
+    def box(self, fused: Sequence[Node], base: str) -> Box:
+        head = fused[0]
+        name = _relative(head.path, base)
+        kind = words.kind(head)
+        rest = words.tail([node.op for node in fused[1:]])
+        if kind is Kind.MERGE:
+            name = words.title(head.op) + rest
+            text = words.merge_text(self.graph, head, self.alike(head.id))
+        elif kind is Kind.INPUT:
+            text = ""
+        elif name.isdigit():
+            name, text = words.title(head.op), (head.op.brief() + rest).removeprefix(" ")
+        else:
+            text = words.phrase(head.op) + rest
+        return Box(
+            id=head.path,
+            kind=kind,
+            name=name,
+            text=text,
+            shape=self.shape(fused[-1].id),
+            nodes=tuple(twin for node in fused for twin in self.alike(node.id)),
+            shown=tuple(node.id for node in fused),
+            train_only=head.id in self.graph.train_only,
+        )
+
+    def alike(self, node: int) -> tuple[int, ...]:
+        """The nodes at this place in all repetitions of all folds around it."""
+        outer = self.twins.get(node, (node,))
+        return outer
+
+    def shape(self, node: int) -> str:
+        return words.shape([self.graph.nodes[twin].shape for twin in self.alike(node)])
+
+    def outputs(self) -> list[Item]:
+        """A box for each value that the network gives."""
+        return [
+            Box(
+                id=f"output/{output.name}",
+                kind=Kind.OUTPUT,
+                name=output.name,
+                text=f"training only, loss × {output.loss_weight:g}" if output.train_only else "",
+                shape=words.shape([self.graph.nodes[output.node].shape]),
+                nodes=(),
+                shown=(),
+                train_only=output.train_only,
+            )
+            for output in self.graph.outputs
+        ]
+
+    # --- scopes ---
+
+    def scope_items(self, run: Run, base: str) -> list[Item]:
+        """A repeated run or a single scope, as a group or less."""
+        self.record(run)
+        scopes = [member for member in run.members if isinstance(member, Scope)]
+        scope = scopes[0]
+        if len(run.members) == 1:
+            inner = self.items(scope.members, scope.path)
+        elif len(scopes) == 1:  # a dense layer and its concat: the scope's group is drawn around both
+            inner = [
+                item
+                for member in run.members
+                for item in self.items(
+                    member.members if isinstance(member, Scope) else [member],
+                    member.path if isinstance(member, Scope) else base,
+                )
+            ]
+        else:
+            inner = self.items(run.members, base)
+        if run.times == 1 and not scope.block and self.is_branch(scope):
+            return self.items(scope.members, base)
+        return [self.wrap(run, scope, tuple(inner), base)]
+
+    def record(self, run: Run) -> None:
+        """Remember which nodes the nodes of the first repetition stand for."""
+        if run.times == 1:
+            return
+        for node in nodes(run.members):
+            outer = [[twin + run.size * k for k in range(run.times)] for twin in (node.id,)]
+            places = [place for row in outer for place in row]
+            self.twins[node.id] = tuple(t for place in places for t in self.twins.get(place, (place,)))
+
+    def is_branch(self, scope: Scope) -> bool:
+        """Whether the scope only labels one of the ways into a merge beside it."""
+        result = self.graph.values[scope.path]
+        reader = self.only_reader.get(result)
+        if reader is None or reader < 0 or self.graph.nodes[reader].op.family is not Family.MERGE:
+            return False
+        return self.graph.nodes[reader].path.rpartition(".")[0] == scope.path.rpartition(".")[0]
+
+    def wrap(self, run: Run, scope: Scope, inner: tuple[Item, ...], base: str) -> Item:
+        """A group around the items, or the item itself with the scope's name if it is the only one."""
+        numbered = scope.name.isdigit()
+        relative = _relative(scope.path, base)
+        final = _relative(next(m for m in run.last if isinstance(m, Scope)).path, base)
+        name = relative if run.times == 1 else f"{relative} … {final}"
+        if len(inner) == 1 and (box := inner[0]) and isinstance(box, Box) and box.times == 1:
+            shown = (scope.block or box.name) if numbered and run.times == 1 else name
+            text = box.text if box.name != words.title(self.graph.nodes[box.shown[0]].op) else (
+                words.title(self.graph.nodes[box.shown[0]].op) + (" " if not box.text.startswith("+") else " ") + box.text
+            ).rstrip()
+            return replace(box, name=shown, text=text, times=run.times)
+        closed = self.closed(run, scope, name)
+        look = scope.block or self.folder.outline(scope)
+        return Group(scope.path, name, scope.block, inner, closed, look, run.times, closed.train_only)
+
+    def closed(self, run: Run, scope: Scope, name: str) -> Box:
+        """The box for a scope that is not opened."""
+        inside = list(nodes(run.members))
+        result = inside[-1].id if len(run.members) > 1 else self.graph.values[scope.path]
+        told = f"{scope.block} {words.arguments(scope)}".strip() or words.layer_count(inside)
+        return Box(
+            id=scope.path,
+            kind=Kind.BLOCK,
+            name=name,
+            text=told,
+            shape=self.shape(result),
+            nodes=tuple(twin for node in inside for twin in self.alike(node.id)),
+            shown=tuple(node.id for node in inside),
+            times=run.times,
+            train_only=all(node.id in self.graph.train_only for node in inside),
+        )
+
+
+def _relative(path: str, base: str) -> str:
+    return path.removeprefix(f"{base}.") if base else path
