@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +11,12 @@ from typing import Literal
 Severity = Literal["error", "warning", "info"]
 
 MAX_ERRORS = 50
+MAX_MESSAGE = 600
+MAX_KNOWN = 1_000
+"""How many known words are compared when one is suggested."""
+
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What YAML takes for the end of a line."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,7 @@ class Source:
 
     @cached_property
     def lines(self) -> list[str]:
-        return self.text.split("\n")
+        return _BREAK.split(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +96,13 @@ def _render(diagnostic: Diagnostic) -> Iterator[str]:
     span = diagnostic.span
     yield f"{span}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
     if span.source.text and 1 <= span.line <= len(span.source.lines):
-        # Control characters would shift the caret; a tab takes one column, as editors count it.
-        line = "".join(c if c.isprintable() else " " for c in span.source.lines[span.line - 1])
+        line = span.source.lines[span.line - 1]
         end = span.end_column if span.end_line == span.line else len(line) + 1
-        left, width = _window(line, span.column)
+        left, width = _window(span.column)
         carets = "^" * max(1, min(end - span.column, width - (span.column - 1 - left)))
-        yield f"{span.line:5} | {line[left : left + width]}"
+        # Control characters would shift the caret; a tab takes one column, as editors count it.
+        shown = "".join(c if c.isprintable() else " " for c in line[left : left + width])
+        yield f"{span.line:5} | {shown}"
         yield f"      | {' ' * (span.column - 1 - left)}{carets}"
     for frame in diagnostic.frames:
         yield f"   in {frame.text}, used at {frame.span}"
@@ -102,7 +110,7 @@ def _render(diagnostic: Diagnostic) -> Iterator[str]:
         yield f"   help: {diagnostic.help}"
 
 
-def _window(line: str, column: int, width: int = 120) -> tuple[int, int]:
+def _window(column: int, width: int = 120) -> tuple[int, int]:
     """The part of a long line that is shown: where it begins, and how much of it."""
     return (0, width) if column <= width - 20 else (column - width // 2, width)
 
@@ -116,14 +124,19 @@ class Report:
 
     def add(self, diagnostic: Diagnostic) -> None:
         key = (diagnostic.code, diagnostic.span)
-        if key not in self._seen and len(self.diagnostics) < MAX_ERRORS:
+        if key not in self._seen and not self.full:
             self._seen.add(key)
             self.diagnostics.append(diagnostic)
+
+    @property
+    def full(self) -> bool:
+        """Whether more would not be told: then no one need look for it."""
+        return len(self.diagnostics) >= MAX_ERRORS
 
     def error(
         self, code: str, message: str, span: Span, help: str = "", frames: tuple[Frame, ...] = ()
     ) -> None:
-        self.add(Diagnostic(code, message, span, help, frames))
+        self.add(Diagnostic(code, _clip(message), span, _clip(help), frames))
 
     @property
     def failed(self) -> bool:
@@ -143,11 +156,16 @@ class SpecError(Exception):
         self.diagnostics = diagnostics
 
 
+def _clip(text: str) -> str:
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
 def suggest(word: str, known: list[str]) -> str:
     """`did you mean …?` for the nearest known word, else the list of them, else nothing."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    words = [k for k in known[:MAX_KNOWN] if len(k) <= 100]
+    near = get_close_matches(word[:100], words, n=1, cutoff=0.6)
     if near:
         return f"did you mean `{near[0]}`?"
-    return f"known: {', '.join(sorted(known))}" if known else ""
+    return f"known: {', '.join(sorted(words))}" if words else ""

@@ -16,6 +16,7 @@ from cnndsl.expr import show
 from cnndsl.graph import Graph, Input, Node, Output
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op, Reject, Shape
+from cnndsl.prune import prune
 from cnndsl.scopes import RESERVED, OpenScope
 from cnndsl.values import BlockRef, Env, Evaluator, Home, Poison, convert, public
 
@@ -51,7 +52,7 @@ def elaborate(spec: syntax.Spec, request: Request, report: Report) -> Graph | No
         graph = walk.network(request)
     except Stop:
         return None
-    return None if report.failed else graph
+    return None if report.failed or graph is None else prune(graph, report)
 
 
 def _home(spec: syntax.Spec, request: Request, report: Report) -> Home:

@@ -14,10 +14,16 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from cnndsl.diagnostics import suggest
+
 MAX_NUMBER = 10**15
-MAX_LIST = 10_000
+MAX_LIST = 1_000
+MAX_LEVELS = 8
 MAX_TEXT = 1_000
-MAX_DEPTH = 40
+MAX_SOURCE = 2_000
+MAX_NESTING = 25
+MAX_DEPTH = 100
+MAX_WORK = 500_000
 
 Value = Any
 """None, bool, int, float, str, a list of values, or a mapping whose keys are read as attributes."""
@@ -39,6 +45,22 @@ class UnknownName(ExprError):
         self.name = name
 
 
+class Exhausted(Exception):
+    """The computations of a spec are more than a Meter allows."""
+
+
+@dataclass
+class Meter:
+    """What may still be computed: an operation takes one, and so does each item of a list in it."""
+
+    left: int = MAX_WORK
+
+    def spend(self, work: int) -> None:
+        self.left -= work
+        if self.left < 0:
+            raise Exhausted
+
+
 class Unknown(Exception):
     """The value cannot be known, since what it reads failed before."""
 
@@ -56,15 +78,18 @@ class Expr:
     end: int
     value: Value = None
     operands: tuple[Expr, ...] = ()
+    depth: int = 1
+    """How many operations wait for each other, this one included."""
 
 
 # --- parsing ---------------------------------------------------------------------------------
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
+    r"(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
     r"|(?P<string>'[^']*'|\"[^\"]*\")|(?P<op>\*\*|//|==|!=|<=|>=|[-+*/%<>()\[\],.]))"
 )
 _ACCESS = re.compile(r"(?P<op>\.)|(?P<number>\d+)")
+_SPACE = re.compile(r"\s*")
 _COMPARISONS = ("==", "!=", "<=", ">=", "<", ">", "in")
 _KEYWORDS = {"and", "or", "not", "if", "else", "in", "true", "false", "null", "True", "False", "None"}
 _CONSTANTS: dict[str, Value] = {"true": True, "True": True, "false": False, "False": False}
@@ -80,20 +105,24 @@ class _Token:
 
 def _tokens(text: str, start: int) -> list[_Token]:
     tokens: list[_Token] = []
-    position = start
-    while text[position:].strip():
-        if tokens and tokens[-1].end == position and _reads(tokens):
-            found = _ACCESS.match(text, position) or _TOKEN.match(text, position)
-        else:
-            found = _TOKEN.match(text, position)
+    position = _skip(text, start)
+    while position < len(text):
+        access = tokens and tokens[-1].end == position and _reads(tokens)
+        found = _ACCESS.match(text, position) if access else None
+        found = found or _TOKEN.match(text, position)
         if not found:
-            position += len(text[position:]) - len(text[position:].lstrip())
             raise ExprError(f"unexpected `{text[position]}`", position, position + 1)
         kind = found.lastgroup or "number"
         group = found.group(found.lastgroup) if found.lastgroup else found.group()
         tokens.append(_Token(kind, group, found.end() - len(group), found.end()))
-        position = found.end()
+        position = _skip(text, found.end())
     return tokens
+
+
+def _skip(text: str, position: int) -> int:
+    """Where the white space ends that begins at the position."""
+    space = _SPACE.match(text, position)
+    return space.end() if space else position
 
 
 def _reads(tokens: list[_Token]) -> bool:
@@ -136,6 +165,22 @@ class _Parser:
             raise ExprError(f"expected `{text}`, found `{token.text}`", token.start, token.end)
         return token
 
+    def nested(self, operand: Callable[[], Expr]) -> Expr:
+        """An operand that may hold any expression in turn."""
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            token = self.tokens[min(self.at, len(self.tokens) - 1)]
+            raise ExprError(f"nested more than {MAX_NESTING} deep", token.start, token.end)
+        value = operand()
+        self.depth -= 1
+        return value
+
+    def make(self, kind: str, start: int, end: int, value: Value, *operands: Expr) -> Expr:
+        depth = 1 + max((operand.depth for operand in operands), default=0)
+        if depth > MAX_DEPTH:
+            raise ExprError(f"more than {MAX_DEPTH} operations on each other", start, end)
+        return Expr(kind, start, end, value, operands, depth)
+
     def whole(self) -> Expr:
         value = self.ternary()
         if self.at < len(self.tokens):
@@ -144,17 +189,13 @@ class _Parser:
         return value
 
     def ternary(self) -> Expr:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise ExprError(f"nested more than {MAX_DEPTH} deep", self.end - 1, self.end)
         value = self.either()
-        if self.accept("if"):
-            condition = self.either()
-            self.expect("else")
-            other = self.ternary()
-            value = Expr("if", value.start, other.end, None, (condition, value, other))
-        self.depth -= 1
-        return value
+        if not self.accept("if"):
+            return value
+        condition = self.either()
+        self.expect("else")
+        other = self.nested(self.ternary)
+        return self.make("if", value.start, other.end, None, condition, value, other)
 
     def either(self) -> Expr:
         return self.chain(self.both, "or", kind="or")
@@ -180,7 +221,7 @@ class _Parser:
         if self.peek() in _COMPARISONS:
             token = self.next()
             raise ExprError("comparisons do not chain", token.start, token.end, "write `a < b and b < c`")
-        return Expr("binary", left.start, right.end, sign, (left, right))
+        return self.make("binary", left.start, right.end, sign, left, right)
 
     def sum(self) -> Expr:
         return self.chain(self.product, "+", "-")
@@ -195,42 +236,34 @@ class _Parser:
         base = self.postfix()
         if not self.accept("**"):
             return base
-        exponent = self.sign()
-        return Expr("binary", base.start, exponent.end, "**", (base, exponent))
+        exponent = self.nested(self.sign)
+        return self.make("binary", base.start, exponent.end, "**", base, exponent)
 
     def unary(self, operand: Callable[[], Expr]) -> Expr:
         token = self.next()
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise ExprError(f"nested more than {MAX_DEPTH} deep", token.start, token.end)
-        value = operand()
-        self.depth -= 1
-        return Expr("unary", token.start, value.end, token.text, (value,))
+        value = self.nested(operand)
+        return self.make("unary", token.start, value.end, token.text, value)
 
     def chain(self, operand: Callable[[], Expr], *signs: str, kind: str = "binary") -> Expr:
         left = operand()
-        count = 0
         while sign := self.accept(*signs):
             right = operand()
-            left = Expr(kind, left.start, right.end, sign, (left, right))
-            count += 1
-            if count > 4 * MAX_DEPTH:
-                raise ExprError(f"more than {4 * MAX_DEPTH} terms", right.start, right.end)
+            left = self.make(kind, left.start, right.end, sign, left, right)
         return left
 
     def postfix(self) -> Expr:
         value = self.atom()
         while sign := self.accept("[", "."):
             if sign == "[":
-                index = self.ternary()
-                value = Expr("index", value.start, self.expect("]").end, None, (value, index))
+                index = self.nested(self.ternary)
+                value = self.make("index", value.start, self.expect("]").end, None, value, index)
                 continue
             token = self.next()
             if token.kind == "number" and token.text.isdigit():
                 constant = Expr("constant", token.start, token.end, int(token.text))
-                value = Expr("index", value.start, token.end, None, (value, constant))
+                value = self.make("index", value.start, token.end, None, value, constant)
             elif token.kind == "name":
-                value = Expr("attribute", value.start, token.end, token.text, (value,))
+                value = self.make("attribute", value.start, token.end, token.text, value)
             else:
                 raise ExprError("expected a name or an index after `.`", token.start, token.end)
         return value
@@ -242,12 +275,12 @@ class _Parser:
         if token.kind == "string":
             return Expr("constant", token.start, token.end, token.text[1:-1])
         if token.text == "(":
-            inner = self.ternary()
+            inner = self.nested(self.ternary)
             self.expect(")")
             return inner
         if token.text == "[":
             items = self.items("]")
-            return Expr("list", token.start, self.tokens[self.at - 1].end, None, items)
+            return self.make("list", token.start, self.tokens[self.at - 1].end, None, *items)
         if token.kind == "name" and token.text in ("null", "None", *_CONSTANTS):
             return Expr("constant", token.start, token.end, _CONSTANTS.get(token.text))
         if token.kind != "name" or token.text in _KEYWORDS:
@@ -258,11 +291,10 @@ class _Parser:
 
     def call(self, name: _Token) -> Expr:
         if name.text not in FUNCTIONS:
-            known = ", ".join(sorted(FUNCTIONS))
             message = f"unknown function `{name.text}`"
-            raise ExprError(message, name.start, name.end, f"functions: {known}")
+            raise ExprError(message, name.start, name.end, suggest(name.text, list(FUNCTIONS)))
         items = self.items(")")
-        return Expr("call", name.start, self.tokens[self.at - 1].end, name.text, items)
+        return self.make("call", name.start, self.tokens[self.at - 1].end, name.text, *items)
 
     def items(self, close: str) -> tuple[Expr, ...]:
         items: list[Expr] = []
@@ -271,7 +303,7 @@ class _Parser:
                 self.expect(",")
                 if self.accept(close):
                     break
-            items.append(self.ternary())
+            items.append(self.nested(self.ternary))
         return tuple(items)
 
 
@@ -299,6 +331,9 @@ def template(text: str) -> tuple[str | Expr, ...]:
 
     Offsets within the expressions count from the beginning of `text`. Raises ExprError.
     """
+    if len(text) > MAX_SOURCE:
+        message = f"{len(text)} characters; a text with expressions has at most {MAX_SOURCE}"
+        raise ExprError(message, 0, len(text))
     parts: list[str | Expr] = []
     literal = ""
     position = 0
@@ -358,6 +393,10 @@ def names(expr: Expr) -> list[Expr]:
 # --- evaluation ------------------------------------------------------------------------------
 
 
+class _Refusal(Exception):
+    """A function does not take these values; the message says why."""
+
+
 def divisible(value: float, by: float = 8, least: float | None = None) -> int:
     """Round to the nearest multiple of `by`, at least `least`, never more than 10 % down."""
     least = by if least is None else least
@@ -366,39 +405,117 @@ def divisible(value: float, by: float = 8, least: float | None = None) -> int:
 
 
 def _range(*args: int) -> list[int]:
+    if len(args) == 3 and args[2] == 0:
+        raise _Refusal("the step of `range` is 0")
     if len(range(*args)) > MAX_LIST:
-        raise ValueError(f"more than {MAX_LIST} items")
+        raise _Refusal(f"`range` gives more than {MAX_LIST} items")
     return list(range(*args))
 
 
-def _cumsum(items: list[float]) -> list[float]:
-    if not all(isinstance(item, int | float) for item in items):
+def _numbers(items: list[float]) -> list[float]:
+    if not isinstance(items, list) or not all(isinstance(item, int | float) for item in items):
         raise TypeError
-    return list(accumulate(items))
+    return items
+
+
+def _sum(items: list[float]) -> float:
+    return sum(_numbers(items))
+
+
+def _cumsum(items: list[float]) -> list[float]:
+    return list(accumulate(_numbers(items)))
+
+
+def _length(items: list[Value] | str) -> int:
+    if not isinstance(items, list | str):
+        raise TypeError
+    return len(items)
+
+
+def _least(*values: Value) -> Value:
+    return min(_candidates("min", values))
+
+
+def _greatest(*values: Value) -> Value:
+    return max(_candidates("max", values))
+
+
+def _candidates(name: str, values: tuple[Value, ...]) -> list[Value]:
+    items = values[0] if len(values) == 1 else list(values)
+    if not isinstance(items, list):
+        raise TypeError
+    if not items:
+        raise _Refusal(f"`{name}` of no values")
+    return items
+
+
+def _round(value: float, digits: int = 0) -> float:
+    if not -15 <= digits <= 15:
+        raise _Refusal(f"`round` to {digits} digits; it takes -15 to 15")
+    return round(value, digits) if digits else round(value)
+
+
+def _integer(value: float | str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise _Refusal(f"{show(value)} is no integer") from None
 
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "divisible": divisible,
     "floor": math.floor,
     "ceil": math.ceil,
-    "round": round,
-    "int": int,
+    "round": _round,
+    "int": _integer,
     "abs": abs,
-    "min": min,
-    "max": max,
-    "sum": sum,
+    "min": _least,
+    "max": _greatest,
+    "sum": _sum,
     "cumsum": _cumsum,
-    "len": len,
+    "len": _length,
     "range": _range,
 }
+
+def _times(a: Value, b: Value) -> Value:
+    many, count = (a, b) if isinstance(a, list | str) else (b, a)
+    if not isinstance(many, list | str):
+        return a * b
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise TypeError
+    if len(many) * count > MAX_LIST:
+        raise _Refusal(f"a list or text of {len(many) * count}; at most {MAX_LIST}")
+    return many * count
+
+
+def _modulo(a: float, b: float) -> float:
+    if isinstance(a, str):  # where Python would format it
+        raise TypeError
+    return a % b
+
+
+def _power(base: float, exponent: float) -> Value:
+    if isinstance(base, bool) or isinstance(exponent, bool):
+        raise TypeError
+    if abs(exponent) > 64 or (abs(base) > 1 and exponent * math.log10(abs(base)) > 15):
+        raise _Refusal(f"{show(base)} ** {show(exponent)} is too large")
+    return base**exponent
+
+
+def _not(value: bool) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return not value
+
 
 _BINARY: dict[str, Callable[[Value, Value], Value]] = {
     "+": operator.add,
     "-": operator.sub,
-    "*": operator.mul,
+    "*": _times,
     "/": operator.truediv,
     "//": operator.floordiv,
-    "%": operator.mod,
+    "%": _modulo,
+    "**": _power,
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -411,21 +528,24 @@ _BINARY: dict[str, Callable[[Value, Value], Value]] = {
 _UNARY: dict[str, Callable[[Value], Value]] = {
     "-": operator.neg,
     "+": operator.pos,
-    "not": operator.not_,
+    "not": _not,
 }
 
 
-def evaluate(expr: Expr, env: Mapping[str, Value]) -> Value:
+def evaluate(expr: Expr, env: Mapping[str, Value], meter: Meter | None = None) -> Value:
     """The value of an expression.
 
-    Raises ExprError (UnknownName for a name not in `env`), and Unknown where a Missing value is read.
+    Raises ExprError (UnknownName for a name not in `env`), Unknown where a Missing value is read,
+    and Exhausted where the meter runs out.
     """
-    value = _evaluate(expr, env)
+    meter = meter or Meter()
+    meter.spend(1)
+    value = _evaluate(expr, env, meter)
     _check_size(expr, value)
     return value
 
 
-def _evaluate(expr: Expr, env: Mapping[str, Value]) -> Value:
+def _evaluate(expr: Expr, env: Mapping[str, Value], meter: Meter) -> Value:
     operands = expr.operands
     match expr.kind:
         case "constant":
@@ -433,24 +553,45 @@ def _evaluate(expr: Expr, env: Mapping[str, Value]) -> Value:
         case "name":
             return _lookup(expr, env)
         case "if":
-            return evaluate(operands[1 if _truth(operands[0], env) else 2], env)
+            chosen = operands[1 if _truth(operands[0], env, meter) else 2]
+            return evaluate(chosen, env, meter)
         case "and":
-            return _truth(operands[0], env) and _truth(operands[1], env)
+            return _truth(operands[0], env, meter) and _truth(operands[1], env, meter)
         case "or":
-            return _truth(operands[0], env) or _truth(operands[1], env)
-    values = [evaluate(operand, env) for operand in operands]
+            return _truth(operands[0], env, meter) or _truth(operands[1], env, meter)
+    values = [evaluate(operand, env, meter) for operand in operands]
     match expr.kind:
         case "list":
-            return values
+            return _measured(expr, values, meter)
         case "attribute":
             return _attribute(expr, values[0])
         case "index":
             return _index(expr, *values)
-        case "call":
-            return _guard(expr, FUNCTIONS[expr.value], values)
         case "unary":
             return _guard(expr, _UNARY[expr.value], values)
-    return _binary(expr, *values)
+    function = (FUNCTIONS if expr.kind == "call" else _BINARY)[expr.value]
+    meter.spend(sum(len(value) for value in values if isinstance(value, list)))
+    return _measured(expr, _guard(expr, function, values), meter)
+
+
+def _measured(expr: Expr, value: Value, meter: Meter) -> Value:
+    if isinstance(value, list):
+        fault = oversize(value)
+        if fault:
+            raise ExprError(fault, expr.start, expr.end)
+        meter.spend(len(value))
+    return value
+
+
+def oversize(value: list[Value]) -> str:
+    """What is too much about a list with all the lists within, if anything is."""
+    size, level = 0, [value]
+    for _ in range(MAX_LEVELS):
+        size += sum(len(item) for item in level)
+        if size > MAX_LIST:
+            return f"a list of more than {MAX_LIST} items"
+        level = [item for outer in level for item in outer if isinstance(item, list)]
+    return f"lists nested more than {MAX_LEVELS} deep" if level else ""
 
 
 def _lookup(expr: Expr, env: Mapping[str, Value]) -> Value:
@@ -462,8 +603,8 @@ def _lookup(expr: Expr, env: Mapping[str, Value]) -> Value:
     return value
 
 
-def _truth(expr: Expr, env: Mapping[str, Value]) -> bool:
-    value = evaluate(expr, env)
+def _truth(expr: Expr, env: Mapping[str, Value], meter: Meter) -> bool:
+    value = evaluate(expr, env, meter)
     if not isinstance(value, bool):
         raise ExprError(f"{show(value)} is not true or false", expr.start, expr.end)
     return value
@@ -489,33 +630,17 @@ def _index(expr: Expr, value: Value, index: Value) -> Value:
     return value[index]
 
 
-def _binary(expr: Expr, a: Value, b: Value) -> Value:
-    if expr.value == "**":
-        return _guard(expr, _power, [a, b])
-    if expr.value == "*" and (isinstance(a, list | str) or isinstance(b, list | str)):
-        size = (len(a) if isinstance(a, list | str) else a) * (len(b) if isinstance(b, list | str) else b)
-        if isinstance(size, int) and size > MAX_LIST:
-            raise ExprError(f"a list of {size}; at most {MAX_LIST}", expr.start, expr.end)
-    return _guard(expr, _BINARY[expr.value], [a, b])
-
-
-def _power(base: float, exponent: float) -> Value:
-    if isinstance(base, bool) or isinstance(exponent, bool):
-        raise TypeError
-    if abs(exponent) > 64 or (abs(base) > 1 and exponent * math.log10(abs(base)) > 15):
-        raise ValueError(f"{base} ** {exponent} is too large")
-    return base**exponent
-
-
 def _guard(expr: Expr, function: Callable[..., Value], values: list[Value]) -> Value:
     try:
         return function(*values)
     except ZeroDivisionError:
         raise ExprError("division by zero", expr.start, expr.end) from None
-    except (ValueError, OverflowError) as e:
-        raise ExprError(str(e) or "no such value", expr.start, expr.end) from None
+    except _Refusal as e:
+        raise ExprError(str(e), expr.start, expr.end) from None
+    except (ValueError, OverflowError):
+        raise ExprError("the result is out of range", expr.start, expr.end) from None
     except TypeError:
-        shown = ", ".join(show(value) for value in values)
+        shown = ", ".join(show(value) for value in values) or "no values"
         raise ExprError(f"`{expr.value}` does not take {shown}", expr.start, expr.end) from None
 
 
@@ -524,8 +649,6 @@ def _check_size(expr: Expr, value: Value) -> None:
         raise ExprError("the value is not a real number", expr.start, expr.end)
     if isinstance(value, int | float) and not abs(value) <= MAX_NUMBER and not isinstance(value, bool):
         raise ExprError(f"the value is beyond {MAX_NUMBER:.0e}", expr.start, expr.end)
-    if isinstance(value, list) and len(value) > MAX_LIST:
-        raise ExprError(f"a list of {len(value)}; at most {MAX_LIST}", expr.start, expr.end)
     if isinstance(value, str) and len(value) > MAX_TEXT:
         raise ExprError(f"a text of {len(value)} characters; at most {MAX_TEXT}", expr.start, expr.end)
 
@@ -543,5 +666,8 @@ def show(value: Value, depth: int = 2) -> str:
         return f"[{inner}{', …' if len(value) > 8 else ''}]"
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{key}: {show(item, depth - 1)}" for key, item in value.items())
+        return f"{{{inner}}}" if depth > 0 else "{…}"
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -122,6 +122,11 @@ class Graph:
         """Ids of the nodes that only train-only outputs need."""
         return frozenset(range(len(self.nodes))) - self._needed(inference=True)
 
+    @cached_property
+    def unneeded(self) -> frozenset[int]:
+        """Ids of the nodes that no output needs."""
+        return frozenset(range(len(self.nodes))) - self._needed(inference=False)
+
     @property
     def output(self) -> Output:
         """The first output that inference gives."""
@@ -149,4 +154,5 @@ class Graph:
             assert shapes == node.input_shapes, f"{node.path}: input shapes differ"
             if node.inputs:
                 assert node.op.infer(shapes) == node.shape, f"{node.path}: shape differs"
+        assert not self.unneeded, "a node is left that no output needs"
         assert any(not o.train_only for o in self.outputs), "no output in inference"

@@ -16,7 +16,9 @@ from cnndsl.train.recipe import recipe_schema
 from cnndsl.source import Located
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]*$"
+IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
+LABEL = r"^[A-Za-z0-9_-]{1,100}$"
+MAX_OUTPUTS = 64
 BLOCK = r"^([A-Za-z_][A-Za-z0-9_]*\.)?[A-Z][A-Za-z0-9_]*$"
 SEGMENT = r"^[A-Za-z0-9_-]+$|" + EXPRESSION
 
@@ -43,7 +45,7 @@ def spec_schema(blocks: Mapping[str, Schema] | None = None) -> Schema:
             },
             "node": {
                 "type": ["string", "object"],
-                "description": "One step: the name of an op, or a mapping with one op and attributes.",
+                "description": "One step. Takes the name of an op, or a mapping with one op.",
                 "anyOf": [
                     {"type": "object"},
                     {"enum": sorted([*ops, *(blocks or {})])},
@@ -63,12 +65,14 @@ def op_schema(op: type[Op]) -> Schema:
     """The schema of an op's arguments: a mapping, or the primary argument alone."""
     doc = " ".join((op.__doc__ or "").split())
     properties = {arg.name: arg.schema() for arg in op.args.values()}
-    primary = next((arg.kind.schema() for arg in op.args.values() if arg.primary), {"type": []})
-    types = ["object", "null", *(t for t in primary["type"] if t not in ("object", "null"))]
-    short = {key: value for key, value in primary.items() if key != "type"}
+    primary = next((arg for arg in op.args.values() if arg.primary), None)
+    schema = primary.kind.schema() if primary else {"type": []}
+    types = ["object", "null", *(t for t in schema["type"] if t not in ("object", "null"))]
+    short = {key: value for key, value in schema.items() if key != "type"}
+    takes = f"{primary.kind.words()} for `{primary.name}`, or a mapping" if primary else "a mapping"
     return {
         **short,
-        "description": doc,
+        "description": f"{doc} Takes {takes} of arguments.",
         "type": types,
         "properties": properties,
         "additionalProperties": False,
@@ -133,7 +137,7 @@ _BRANCHES = {
     "minItems": 1,
     "minProperties": 1,
     "items": _BODY,
-    "propertyNames": {"pattern": r"^[A-Za-z0-9_-]+$"},
+    "propertyNames": {"pattern": LABEL},
     "additionalProperties": _BODY,
 }
 
@@ -193,7 +197,7 @@ _ATTRIBUTES: Schema = {
 _SHARED: Schema = {
     "body": {
         "type": ["array", "string", "object"],
-        "description": "Nodes in sequence, or one node.",
+        "description": "Nodes in sequence, or one node. Takes a list of nodes, or one node.",
         "if": {"type": "array"},
         "then": {"items": {"$ref": "#/$defs/node"}},
         "else": {"$ref": "#/$defs/node"},
@@ -273,7 +277,7 @@ _FILE: Schema = {
             "description": "Values of parameters. Takes a mapping.",
             "additionalProperties": _VALUE,
         },
-        names=r"^[A-Za-z0-9_.-]+$",
+        names=r"^[A-Za-z0-9_.-]{1,100}$",
     ),
     "input": _field("Shape of one sample. Takes [C, H, W].", **_SHAPE),
     "inputs": _object("Several named inputs. Takes a mapping from name to shape.", _SHAPE),
@@ -288,11 +292,12 @@ _FILE: Schema = {
     "blocks": _field(
         "Blocks of this file. Takes a mapping from CamelCase name to block.",
         type="object",
-        propertyNames={"pattern": r"^[A-Z][A-Za-z0-9_]*$"},
+        propertyNames={"pattern": r"^[A-Z][A-Za-z0-9_]{0,99}$"},
         additionalProperties=_BLOCK_DEFINITION,
     ),
     "body": _BODY,
-    "outputs": _object("Named outputs. Takes a mapping from name to output.", _HEAD),
+    "outputs": _object("Named outputs. Takes a mapping from name to output.", _HEAD)
+    | {"maxProperties": MAX_OUTPUTS},
     "expect": _field(
         "Facts that the checker confirms. Takes facts, or a mapping from variant to facts.",
         type="object",

@@ -16,16 +16,18 @@ from typing import Any
 import yaml
 
 from cnndsl.diagnostics import Report, Source, Span
+from cnndsl.faults import explain
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 60
-MAX_VALUES = 100_000
+MAX_VALUES = 20_000
 
 Plain = None | bool | int | float | str
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _WORDS: dict[str, Plain] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -99,22 +101,21 @@ def read_file(path: Path, shown: str, report: Report) -> Located | None:
 
 def read(source: Source, report: Report) -> Located | None:
     """Parse one YAML document; returns nothing where it has no usable value."""
+    forbidden = _FORBIDDEN.search(source.text)
+    if forbidden:
+        message = f"the character U+{ord(forbidden[0]):04X} is not allowed in YAML"
+        report.error("syntax", message, _position_span(source, forbidden.start()))
+        return None
     try:
         reader = _Reader(source, report)
         for event in yaml.parse(source.text, Loader=_Loader):
             reader.take(event)
-        return reader.root
+        return None if reader.cut else reader.root
     except _TooMuch as e:
         report.error("bound", e.message, e.span)
     except yaml.MarkedYAMLError as e:
-        mark = e.problem_mark or e.context_mark
-        report.error("syntax", _yaml_message(e), _mark_span(source, mark), _yaml_help(e))
-    except yaml.YAMLError as e:
-        position = getattr(e, "position", None)
-        line, column = _place(source.text, position if isinstance(position, int) else 0)
-        character = getattr(e, "character", None)
-        what = f"the character {character!r} is not allowed" if character else "not YAML"
-        report.error("syntax", what, Span(source, line, column, line, column + 1))
+        fault = explain(source, e)
+        report.error("syntax", fault.message, fault.span, fault.help)
     return None
 
 
@@ -178,6 +179,8 @@ class _Reader:
     anchors: dict[str, tuple[Located, int]] = field(default_factory=dict)
     documents: int = 0
     values: int = 0
+    cut: bool = False
+    """Whether a comma cut an expression in two: then what follows it is not what was meant."""
 
     def take(self, event: Any) -> None:
         span = self.span(event)
@@ -196,10 +199,29 @@ class _Reader:
             self.check_tag(event, span)
             is_plain = event.implicit[0]
             flow = is_plain and any(o.flow for o in self.stack)
-            value = resolve(event.value) if is_plain else event.value
+            # A key is its text as written: the path 0.10 is not the number 0.1.
+            value = resolve(event.value) if is_plain and not self.at_key() else event.value
             self.put(Scalar(value, span, flow), event.anchor)
+            if flow:
+                self.check_cut(event.value, span)
         elif isinstance(event, yaml.AliasEvent):
             self.alias(event.anchor, span)
+
+    def at_key(self) -> bool:
+        """Whether the next value is a key of a mapping."""
+        top = self.stack[-1] if self.stack else None
+        is_mapping = top is not None and isinstance(top.event, yaml.MappingStartEvent)
+        return is_mapping and top is not None and len(top.items) % 2 == 0
+
+    def check_cut(self, text: str, span: Span) -> None:
+        """Report an expression that a comma of its own ends, as in `{conv: $(max(a, b))}`."""
+        if "$(" not in text or text.count("(") <= text.count(")"):
+            return
+        rest = self.source.lines[span.end_line - 1][span.end_column - 1 :].lstrip()
+        if rest.startswith(","):
+            self.cut = True
+            help = f'quote it, as in "{text[-80:]}, …)": within {{…}} and […] a comma ends a plain value'
+            self.report.error("expression", "a comma cuts the expression off", span, help)
 
     def close(self, event: Any) -> None:
         top = self.stack.pop()
@@ -220,7 +242,8 @@ class _Reader:
         entries: dict[str, Entry] = {}
         for key, value in zip(items[::2], items[1::2], strict=True):
             if not isinstance(key, Scalar):
-                self.report.error("syntax", "a key must be a single word", key.span)
+                help = "a value that begins with a brace or a bracket is quoted"
+                self.report.error("syntax", "a key is a word, not a list or mapping", key.span, help)
                 continue
             if key.value == "<<":
                 self.report.error(
@@ -231,6 +254,8 @@ class _Reader:
             if entry.name in entries:
                 first = entries[entry.name].key.span.line
                 message = f"the key `{entry.name}` stands here again, first on line {first}"
+                if first == key.span.line:
+                    message = f"the key `{entry.name}` stands here twice"
                 self.report.error("duplicate", message, key.span)
                 continue
             entries[entry.name] = entry
@@ -277,28 +302,7 @@ def _span(source: Source, start: Any, end: Any) -> Span:
     return Span(source, start.line + 1, start.column + 1, max(end.line, start.line) + 1, end_column)
 
 
-def _mark_span(source: Source, mark: Any) -> Span:
-    if mark is None:
-        return Span(source)
-    return Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
-
-
-def _place(text: str, position: int) -> tuple[int, int]:
-    before = text[:position]
-    return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
-
-
-def _yaml_message(error: yaml.MarkedYAMLError) -> str:
-    parts = [part for part in (error.context, error.problem) if part]
-    return ": ".join(parts) or "not YAML"
-
-
-def _yaml_help(error: yaml.MarkedYAMLError) -> str:
-    mark, problem = error.problem_mark, error.problem or ""
-    if mark is not None and "'\\t'" in problem:
-        return "indent with spaces; YAML allows no tabs there"
-    if "mapping values are not allowed" in problem:
-        return "quote a value that holds `: `, or check the indentation"
-    if "expected ',' or" in problem:
-        return "an expression is written $(…); quote a value that holds a brace or a bracket"
-    return ""
+def _position_span(source: Source, position: int) -> Span:
+    before = Source(source.path, source.text[:position]).lines
+    line, column = len(before), len(before[-1]) + 1
+    return Span(source, line, column, line, column + 1)

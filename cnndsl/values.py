@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Frame, Report, Span, suggest
-from cnndsl.expr import Expr, ExprError, Missing, Unknown, UnknownName, evaluate, show
+from cnndsl.expr import (
+    MAX_WORK,
+    Exhausted,
+    Expr,
+    ExprError,
+    Meter,
+    Missing,
+    Unknown,
+    UnknownName,
+    evaluate,
+    oversize,
+    show,
+)
 from cnndsl.ops.base import Shape
 
 MISSING = Missing()
@@ -96,25 +109,54 @@ class Evaluator:
     """Computes terms; a fault is reported once, where it stands, and raises Poison."""
 
     report: Report
+    meter: Meter = field(default_factory=Meter)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the bound of all computations is passed: then no value can be known any more."""
+        return self.meter.left < 0
+
+    def spend(self, work: int, span: Span) -> None:
+        """Count work of the walk against the bound."""
+        if self.exhausted:
+            raise Poison
+        try:
+            self.meter.spend(work)
+        except Exhausted:
+            message = f"more than {MAX_WORK} operations; the spec computes too much"
+            self.report.error("bound", message, span)
+            raise Poison from None
 
     def value(self, term: syntax.Term, env: Env) -> Any:
+        self.spend(1, term.span)
         match term:
             case syntax.Const(value):
                 return value
             case syntax.Formula(expr):
                 return self.compute(expr, term, env)
             case syntax.Terms(items):
-                return [self.value(item, env) for item in items]
+                return self.list_of([self.value(item, env) for item in items], term.span, env)
             case syntax.Text(parts):
                 return "".join(
                     p if isinstance(p, str) else str(self.compute(p, term, env)) for p in parts
                 )
         raise Poison
 
+    def list_of(self, values: list[Any], span: Span, env: Env) -> list[Any]:
+        fault = oversize(values)
+        if fault:
+            self.report.error("bound", fault, span, "", env.frames)
+            raise Poison
+        return values
+
     def compute(self, expr: Expr, term: syntax.Formula | syntax.Text, env: Env) -> Any:
         try:
-            return evaluate(expr, env)
+            return evaluate(expr, env, self.meter)
         except Unknown:
+            raise Poison from None
+        except Exhausted:
+            self.meter.left = 0
+            self.spend(1, term.span)
             raise Poison from None
         except ExprError as e:
             help = suggest(e.name, list(env)) if isinstance(e, UnknownName) else e.help
@@ -135,11 +177,14 @@ class Evaluator:
     def let(self, lets: tuple[syntax.Arg, ...], env: Env) -> dict[str, Any]:
         """The named values, each seeing those before it."""
         values: dict[str, Any] = {}
+        local = dict(env.locals)
+        env = replace(env, locals=local)
         for item in lets:
             try:
-                values[item.name] = self.value(item.value, env.extended(values))
+                values[item.name] = self.value(item.value, env)
             except Poison:
                 values[item.name] = MISSING
+            local[item.name] = values[item.name]
         return values
 
     def bind(
@@ -153,14 +198,14 @@ class Evaluator:
     ) -> dict[str, Any]:
         """Values of parameters: the given ones as the caller sees them, defaults as the callee does."""
         values: dict[str, Any] = {}
+        own = replace(own, locals=values)  # a default sees the parameters before it
         for param in params:
             try:
                 if param.name in given:
                     term = given[param.name].value
                     values[param.name] = self.typed(term, caller, param.type, f"`{param.name}`")
                 elif param.default is not None:
-                    env = own.extended(values)
-                    values[param.name] = self.typed(param.default, env, param.type, f"`{param.name}`")
+                    values[param.name] = self.typed(param.default, own, param.type, f"`{param.name}`")
                 else:
                     help = f"`{param.name}` is of type {param.type}"
                     message = f"{what} needs a value for `{param.name}`"
@@ -185,6 +230,7 @@ WORDS = {
 def convert(value: Any, kind: str, home: Home) -> Any:
     """The value as the type has it; TypeError where it is none of that type."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = number and abs(value) <= sys.float_info.max
     if kind == "block":
         alias, _, name = value.rpartition(".") if isinstance(value, str) else ("", "", "")
         value = home.block(alias, name) or value

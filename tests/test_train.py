@@ -22,7 +22,7 @@ import cnndsl
 from cnndsl.diagnostics import SpecError
 from cnndsl.graph import Output
 from cnndsl.ops.base import Reject
-from cnndsl.train import checkpoint, download, session, target
+from cnndsl.train import checkpoint, device, download, session, target
 from cnndsl.train import data as data_module
 from cnndsl.train.data import Facts, Split, Stored, View, find_facts, load, mean_std
 from cnndsl.train.device import Gpus, choose_device, resolve
@@ -57,16 +57,16 @@ def quiet(epochs: int = 1) -> Any:
     return watch_for(False, epochs)
 
 
-def digits(size: int = 8, device: torch.device = CPU) -> Split:
-    return load("digits", None, 0, (size, size), device, print)
+def digits(size: int = 8) -> Split:
+    return load("digits", None, 0, (size, size), CPU, print)
 
 
-def fitted(with_: Recipe, device: torch.device = CPU) -> tuple[nn.Module, list[Metrics]]:
+def fitted(with_: Recipe) -> tuple[nn.Module, list[Metrics]]:
     """The tiny network after the whole of a recipe."""
     torch.manual_seed(with_.seed)
-    model = tiny().to(device, memory_format=torch.channels_last)
+    model = tiny().to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, with_)
-    rows = list(fit(model, optimizer, digits(device=device), with_, LOGITS, device, quiet()))
+    rows = list(fit(model, optimizer, digits(), with_, LOGITS, CPU, quiet()))
     return model, rows
 
 
@@ -172,6 +172,14 @@ def test_a_gpu_that_does_not_compute_is_none(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(TrainError, match=r"no kernel image is available$"):
         choose_device("cuda")
     assert choose_device("auto") == CPU
+
+
+def test_gpus_that_compute_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with CudaOnCpu() as mode:
+        assert device.find_gpus() == Gpus(2)
+    assert mode.served == 1
 
 
 class CudaOnCpu(TorchFunctionMode):
@@ -587,8 +595,7 @@ def test_a_run_with_a_train_only_head(net: str) -> None:
 
 def test_a_whole_run_on_cuda(net: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every line of the run for `--device cuda`, with the GPU's work done by the CPU."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(device, "find_gpus", lambda: Gpus(1))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a fake")
     said: list[str] = []
     plain = run(net, epochs=1)

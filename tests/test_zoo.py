@@ -23,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import cnndsl
 from cnndsl.costs import min_input
+from cnndsl.verify import verify
 
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.yaml"))
 
@@ -70,15 +71,17 @@ class Pair:
     images: Tensor
 
 
-def variants() -> list[Any]:
-    """Each variant of each shipped spec, and each spec without a variant."""
-    cases = []
-    for path in SPECS:
-        names = yaml.safe_load(path.read_text(encoding="utf-8")).get("variants") or {}
-        for name in (None, *names):
-            identity = f"{path.stem}:{name}" if name else path.stem
-            cases.append(pytest.param(path, name, id=identity))
-    return cases
+def variants(path: Path) -> list[str | None]:
+    """The names of a spec's variants; None alone where it has none."""
+    spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return list(spec.get("variants") or [None])
+
+
+def networks() -> list[Any]:
+    """Each variant of each shipped spec."""
+    return [
+        pytest.param(path, name, id=name or path.stem) for path in SPECS for name in variants(path)
+    ]
 
 
 def heavy(cases: Iterable[Any]) -> list[Any]:
@@ -272,12 +275,13 @@ def assert_figures(graph: cnndsl.Graph, model: nn.Module) -> None:
 # --- every spec ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("path", "variant"), variants())
+@pytest.mark.parametrize(("path", "variant"), networks())
 def test_every_variant_checks(path: Path, variant: str | None) -> None:
-    """The spec holds with all that it expects, and the built network is what the graph says."""
+    """The spec holds with all that it expects, and PyTorch finds its static shapes and weights."""
     graph = cnndsl.check(path, variant)
     graph.verify()
     assert not graph.diagnostics
+    assert verify(graph) == []
     with torch.device("meta"):
         model = cnndsl.build(graph).eval()
         output = model(torch.empty(2, *graph.inputs[0].shape))
@@ -285,7 +289,7 @@ def test_every_variant_checks(path: Path, variant: str | None) -> None:
     assert sum(p.numel() for p in model.parameters()) == cnndsl.cost(graph).params
 
 
-@pytest.mark.parametrize(("path", "variant"), variants())
+@pytest.mark.parametrize(("path", "variant"), networks())
 def test_every_variant_takes_the_digits(path: Path, variant: str | None) -> None:
     """The recipe's data fits the network: grey images of ten classes, at the recipe's size."""
     graph = cnndsl.check(path, variant)
@@ -296,11 +300,15 @@ def test_every_variant_takes_the_digits(path: Path, variant: str | None) -> None
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_every_spec_without_a_variant_is_its_first(path: Path) -> None:
+    assert cnndsl.check(path).params == cnndsl.check(path, variants(path)[0]).params
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_every_variant_expects_its_figures(path: Path) -> None:
     """No shipped network goes without parameters, multiply-adds, smallest input and output."""
     spec = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert spec["about"]
-    facts = {"params", "macs", "min_input", "output"}
-    for variant in spec.get("variants") or [None]:
-        table = spec["expect"][variant] if variant else spec["expect"]
-        assert facts <= table.keys()
+    for variant in variants(path):
+        facts = spec["expect"][variant] if variant else spec["expect"]
+        assert {"params", "macs", "min_input", "output"} <= facts.keys()

@@ -26,6 +26,15 @@ class Run:
     size: int
     """How many nodes one repetition has; those of the next one have ids higher by this."""
 
+    @property
+    def scope(self) -> Scope:
+        """The first scope of the first repetition."""
+        return next(m for m in self.members if isinstance(m, Scope))
+
+    @property
+    def last_scope(self) -> Scope:
+        return next(m for m in self.last if isinstance(m, Scope))
+
 
 @dataclass
 class Folder:

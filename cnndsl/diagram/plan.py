@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -20,12 +20,21 @@ class Kind(Enum):
     REGULARIZATION = "regularization"
     RESHAPE = "reshape"
     MERGE = "merge"
-    BLOCK = "block"
+    BLOCK = "block, closed"
     OUTPUT = "output"
+    JOINT = "goes on in the next column"
+
+    @property
+    def explained(self) -> bool:
+        """Whether the legend has a line for the kind; the others say themselves what they are."""
+        return self not in (Kind.INPUT, Kind.OUTPUT)
 
 
 class Link(Enum):
-    """What an edge is for; its colour and stroke. Of two edges between the same boxes, the first counts."""
+    """What an edge is for; its colour and stroke.
+
+    Where several hold between two boxes, the edge drawn is of the first.
+    """
 
     MAIN = "data"
     TRAIN = "training only"
@@ -35,14 +44,17 @@ class Link(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One drawn node: an op, fused ops, or a closed scope; `nodes` are the graph's nodes that it stands for.
+    """One drawn node: an op, fused ops, or a closed scope.
 
-    `shown` are the first instance's nodes where the box is part of `times` repetitions.
+    `name` is that of the spec, empty where it would be a bare number; `op` and `text` say what is
+    computed. `nodes` are the nodes of the graph that the box stands for, and `shown` those of them
+    that belong to the first of `times` repetitions.
     """
 
     id: str
     kind: Kind
     name: str
+    op: str
     text: str
     shape: str
     nodes: tuple[int, ...]
@@ -55,7 +67,8 @@ class Box:
 class Group:
     """A scope or a repeated run of members, drawn as a cluster around its items.
 
-    `look` is equal for groups that are drawn alike, and `closed` stands for the group where it is not opened.
+    `look` is equal for groups that are drawn alike, and `closed` is what stands for the group where
+    it is not opened.
     """
 
     id: str
@@ -66,6 +79,9 @@ class Group:
     look: str
     times: int = 1
     train_only: bool = False
+
+    def with_items(self, items: tuple[Box | Group, ...]) -> Group:
+        return replace(self, items=items)
 
 
 Item = Box | Group
@@ -100,14 +116,9 @@ class Plan:
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        """The kinds of the boxes that are present, in the order of the legend."""
+        """The kinds of boxes that the legend explains, of those that are present."""
         present = {box.kind for box in self.boxes}
-        return tuple(kind for kind in Kind if kind in present)
-
-    @property
-    def links(self) -> tuple[Link, ...]:
-        present = {edge.link for edge in self.edges}
-        return tuple(link for link in Link if link in present)
+        return tuple(kind for kind in Kind if kind in present and kind.explained)
 
 
 def boxes(items: Iterable[Item]) -> Iterator[Box]:

@@ -8,10 +8,11 @@ from functools import cached_property
 
 from cnndsl.costs import cost
 from cnndsl.diagram import words
+from cnndsl.diagram.columns import in_columns
 from cnndsl.diagram.folding import Folder, Member, Run, nodes
 from cnndsl.diagram.links import edges
 from cnndsl.diagram.opening import opened
-from cnndsl.diagram.plan import Box, Group, Item, Kind, Plan
+from cnndsl.diagram.plan import Box, Group, Item, Kind, Plan, boxes
 from cnndsl.graph import Graph, Node, Scope
 from cnndsl.ops.base import Family
 
@@ -19,22 +20,30 @@ FUSING = (Family.CONVOLUTION, Family.LINEAR, Family.NORMALIZATION, Family.MERGE)
 """What a box may begin with, for a normalization and an activation to be written into it."""
 
 
-def plan(graph: Graph, *, depth: int | None = None, fold: bool = True, fuse: bool = True) -> Plan:
+def make_plan(
+    graph: Graph,
+    *,
+    depth: int | None = None,
+    fold: bool = True,
+    fuse: bool = True,
+    columns: int | None = None,
+) -> Plan:
     """Choose what to show of a graph.
 
     `depth` is how many levels of scopes are opened, by default as many as give a readable diagram;
     `fold` draws consecutive equal scopes once, and `fuse` writes the normalization and activation
-    behind a layer into its box.
+    behind a layer into its box. `columns` is how many stand side by side, by default as many as
+    give a page's proportions.
     """
-    planner = _Planner(graph, fold, fuse)
-    items = opened((*planner.items(graph.root.members, ""), *planner.outputs()), depth)
+    items = opened(_Planner(graph, fold, fuse).all_items(), depth)
+    items, links = in_columns(items, edges(graph, items), columns)
     total = cost(graph)
     return Plan(
         title=graph.variant or graph.name,
         subtitle=f"{words.quantity(total.params)} parameters, {words.quantity(total.macs)} multiply-adds",
         about=" ".join(graph.about.split()),
         items=items,
-        edges=edges(graph, items),
+        edges=links,
     )
 
 
@@ -58,6 +67,17 @@ class _Planner:
             for source in node.inputs:
                 readers.setdefault(source, set()).add(node.id)
         return {source: min(found) for source, found in readers.items() if len(found) == 1}
+
+    def all_items(self) -> tuple[Item, ...]:
+        """Everything, each output beside the outermost item that computes it."""
+        items = self.items(self.graph.root.members, "")
+        number = {node: i for i, item in enumerate(items) for box in boxes([item]) for node in box.nodes}
+        ends = {output.name: number[output.node] for output in self.graph.outputs}
+        return tuple(
+            shown
+            for index, item in enumerate(items)
+            for shown in (item, *(b for b in self.outputs() if ends[b.name] == index))
+        )
 
     def items(self, members: Sequence[Member], base: str) -> list[Item]:
         """What is drawn for the members; names are relative to the path `base`."""
@@ -96,45 +116,44 @@ class _Planner:
         return node.op.family is Family.ACTIVATION and before.op.family is not Family.ACTIVATION
 
     def box(self, fused: Sequence[Node], base: str) -> Box:
-        head = fused[0]
-        name = _relative(head.path, base)
-        kind = words.kind(head)
-        rest = words.tail([node.op for node in fused[1:]])
+        """The box of a node and of those that are fused with it."""
+        head, kind = fused[0], words.kind(fused[0])
+        name = "" if kind is Kind.MERGE else _name(head.path, base)
+        op, rest = words.title(head.op), words.tail([node.op for node in fused[1:]])
         if kind is Kind.MERGE:
-            name = words.title(head.op) + rest
-            text = words.merge_text(self.graph, head, self.alike(head.id))
-        elif kind is Kind.INPUT:
-            text = ""
-        elif name.isdigit():
-            name, text = words.title(head.op), (head.op.brief() + rest).removeprefix(" ")
+            op, text = op + rest, words.merge_text(self.graph, self.alike(head.id))
         else:
-            text = words.phrase(head.op) + rest
+            text = (head.op.brief() + rest).strip()
         return Box(
             id=head.path,
             kind=kind,
             name=name,
+            op=op,
             text=text,
             shape=self.shape(fused[-1].id),
-            nodes=tuple(twin for node in fused for twin in self.alike(node.id)),
+            nodes=self.all_alike(fused),
             shown=tuple(node.id for node in fused),
             train_only=head.id in self.graph.train_only,
         )
 
     def alike(self, node: int) -> tuple[int, ...]:
         """The nodes at this place in all repetitions of all folds around it."""
-        outer = self.twins.get(node, (node,))
-        return outer
+        return self.twins.get(node, (node,))
+
+    def all_alike(self, found: Sequence[Node]) -> tuple[int, ...]:
+        return tuple(twin for node in found for twin in self.alike(node.id))
 
     def shape(self, node: int) -> str:
         return words.shape([self.graph.nodes[twin].shape for twin in self.alike(node)])
 
-    def outputs(self) -> list[Item]:
+    def outputs(self) -> list[Box]:
         """A box for each value that the network gives."""
         return [
             Box(
                 id=f"output/{output.name}",
                 kind=Kind.OUTPUT,
                 name=output.name,
+                op="",
                 text=f"training only, loss × {output.loss_weight:g}" if output.train_only else "",
                 shape=words.shape([self.graph.nodes[output.node].shape]),
                 nodes=(),
@@ -149,33 +168,24 @@ class _Planner:
     def scope_items(self, run: Run, base: str) -> list[Item]:
         """A repeated run or a single scope, as a group or less."""
         self.record(run)
-        scopes = [member for member in run.members if isinstance(member, Scope)]
-        scope = scopes[0]
-        if len(run.members) == 1:
-            inner = self.items(scope.members, scope.path)
-        elif len(scopes) == 1:  # a dense layer and its concat: the scope's group is drawn around both
-            inner = [
-                item
-                for member in run.members
-                for item in self.items(
-                    member.members if isinstance(member, Scope) else [member],
-                    member.path if isinstance(member, Scope) else base,
-                )
-            ]
-        else:
-            inner = self.items(run.members, base)
+        scope = run.scope
         if run.times == 1 and not scope.block and self.is_branch(scope):
             return self.items(scope.members, base)
-        return [self.wrap(run, scope, tuple(inner), base)]
+        if sum(isinstance(member, Scope) for member in run.members) > 1:
+            return [self.wrap(run, tuple(self.items(run.members, base)), base)]
+        # The scope's group is drawn around what repeats with it: a dense layer and its concat.
+        inner: list[Item] = []
+        for member in run.members:
+            own = isinstance(member, Scope)
+            inner += self.items(member.members if own else [member], scope.path if own else base)
+        return [self.wrap(run, tuple(inner), base)]
 
     def record(self, run: Run) -> None:
         """Remember which nodes the nodes of the first repetition stand for."""
-        if run.times == 1:
-            return
-        for node in nodes(run.members):
-            outer = [[twin + run.size * k for k in range(run.times)] for twin in (node.id,)]
-            places = [place for row in outer for place in row]
-            self.twins[node.id] = tuple(t for place in places for t in self.twins.get(place, (place,)))
+        if run.times > 1:
+            for node in nodes(run.members):
+                places = [node.id + run.size * k for k in range(run.times)]
+                self.twins[node.id] = tuple(t for place in places for t in self.alike(place))
 
     def is_branch(self, scope: Scope) -> bool:
         """Whether the scope only labels one of the ways into a merge beside it."""
@@ -185,34 +195,33 @@ class _Planner:
             return False
         return self.graph.nodes[reader].path.rpartition(".")[0] == scope.path.rpartition(".")[0]
 
-    def wrap(self, run: Run, scope: Scope, inner: tuple[Item, ...], base: str) -> Item:
-        """A group around the items, or the item itself with the scope's name if it is the only one."""
-        numbered = scope.name.isdigit()
-        relative = _relative(scope.path, base)
-        final = _relative(next(m for m in run.last if isinstance(m, Scope)).path, base)
-        name = relative if run.times == 1 else f"{relative} … {final}"
-        if len(inner) == 1 and (box := inner[0]) and isinstance(box, Box) and box.times == 1:
-            shown = (scope.block or box.name) if numbered and run.times == 1 else name
-            text = box.text if box.name != words.title(self.graph.nodes[box.shown[0]].op) else (
-                words.title(self.graph.nodes[box.shown[0]].op) + (" " if not box.text.startswith("+") else " ") + box.text
-            ).rstrip()
-            return replace(box, name=shown, text=text, times=run.times)
-        closed = self.closed(run, scope, name)
+    def wrap(self, run: Run, inner: tuple[Item, ...], base: str) -> Item:
+        """A group around the items, or the only item with the scope's name."""
+        scope = run.scope
+        name = _relative(scope.path, base)
+        if run.times > 1:
+            name = f"{name} … {_relative(run.last_scope.path, base)}"
+        if len(inner) == 1 and isinstance(inner[0], Box) and inner[0].times == 1:
+            name = scope.block if name.isdigit() else name
+            return replace(inner[0], id=scope.path, name=name, times=run.times)
+        closed = self.closed(run, name)
         look = scope.block or self.folder.outline(scope)
-        return Group(scope.path, name, scope.block, inner, closed, look, run.times, closed.train_only)
+        return Group(
+            scope.path, name, scope.block, inner, closed, look, run.times, closed.train_only
+        )
 
-    def closed(self, run: Run, scope: Scope, name: str) -> Box:
+    def closed(self, run: Run, name: str) -> Box:
         """The box for a scope that is not opened."""
-        inside = list(nodes(run.members))
+        scope, inside = run.scope, list(nodes(run.members))
         result = inside[-1].id if len(run.members) > 1 else self.graph.values[scope.path]
-        told = f"{scope.block} {words.arguments(scope)}".strip() or words.layer_count(inside)
         return Box(
             id=scope.path,
             kind=Kind.BLOCK,
             name=name,
-            text=told,
+            op=scope.block,
+            text=words.arguments(scope) if scope.block else words.layer_count(inside),
             shape=self.shape(result),
-            nodes=tuple(twin for node in inside for twin in self.alike(node.id)),
+            nodes=self.all_alike(inside),
             shown=tuple(node.id for node in inside),
             times=run.times,
             train_only=all(node.id in self.graph.train_only for node in inside),
@@ -221,3 +230,9 @@ class _Planner:
 
 def _relative(path: str, base: str) -> str:
     return path.removeprefix(f"{base}.") if base else path
+
+
+def _name(path: str, base: str) -> str:
+    """The path below `base`, empty where it is a bare number."""
+    relative = _relative(path, base)
+    return "" if relative.isdigit() else relative

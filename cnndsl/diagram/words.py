@@ -22,7 +22,9 @@ def title(op: Op) -> str:
     """The op's name as PyTorch writes it, without the dimension: `Conv`, `BN`, `ReLU`."""
     if op.name == "bn":
         return "BN"
-    if op.family in (Family.MERGE, Family.INPUT):
+    if op.family is Family.INPUT:
+        return ""
+    if op.family is Family.MERGE:
         return op.name
     word = type(op).__name__
     return word.removesuffix("2d") if op.family in DIMENSIONAL else word
@@ -56,17 +58,15 @@ def shape(shapes: Sequence[Shape]) -> str:
     return "×".join(span(sides) for sides in zip(*shapes, strict=True))
 
 
-def concat_sum(graph: Graph, twins: Sequence[int]) -> str:
+def merge_text(graph: Graph, twins: Sequence[int]) -> str:
     """What a concat stacks, branch by branch: `64 + 128 + 32 + 32 = 256`."""
+    if not isinstance(graph.nodes[twins[0]].op, Concat):
+        return ""
     rows = [[shape.channels for shape in graph.nodes[twin].input_shapes] for twin in twins]
     terms = [span(column) for column in zip(*rows, strict=True)]
     if len(terms) > MAX_TERMS:
         terms = [*terms[: MAX_TERMS - 2], "…", terms[-1]]
     return f"{' + '.join(terms)} = {span(sum(row) for row in rows)}"
-
-
-def merge_text(graph: Graph, node: Node, twins: Sequence[int]) -> str:
-    return concat_sum(graph, twins) if isinstance(node.op, Concat) else ""
 
 
 def arguments(scope: Scope) -> str:

@@ -248,7 +248,7 @@ class _Forward:
         if node.op.name == "add" and self.in_place_add(node):
             return self.shown(node, "+=", " + ".join(values[1:]))
         if isinstance(function, str):
-            text = function.format(*values, all=", ".join(values), parameter=access(segment))
+            text = function.format(*values, parameter=access(segment))
             return self.shown(node, "=", text)
         extra = (("inplace", True),) if self.overwrites(node) else ()
         defaults = {arg.name: arg.default for arg in node.op.args.values() if not arg.required}

@@ -135,8 +135,8 @@ class Items(Kind):
 
     def words(self) -> str:
         count = " or ".join(str(n) for n in self.lengths)
-        noun = self.item.words().removeprefix("an ").removeprefix("a ")
-        return f"a list of {count + ' ' if count else ''}× {noun}".replace("of ×", "of")
+        nouns = self.item.words().replace("an integer", "integers").replace("a number", "numbers")
+        return f"a list of {count} {nouns}" if count else f"a list of {nouns}"
 
 
 @dataclass(frozen=True)

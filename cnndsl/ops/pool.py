@@ -21,14 +21,11 @@ class Pool(Op):
     ceil: bool = arg("Keep a last window that reaches over the edge (`ceil_mode`).", default=False)
 
     def _slide(self, x: Shape, padding: Pair = 0, dilation: Pair = 1) -> Shape:
-        """The output's shape; padding may cover half of the window at most."""
-        for size, around, step in zip(
-            pair(self.kernel), pair(padding), pair(dilation), strict=True
-        ):
-            reach = step * (size - 1) + 1
-            if around > reach // 2:
-                fact = f"padding {around} is more than half of a window of {reach}"
-                raise Reject(fact, "padding", "use `pad` for a wider border")
+        """The output's shape; PyTorch takes padding of half the kernel at most."""
+        for kernel, around in zip(pair(self.kernel), pair(padding), strict=True):
+            if around > kernel // 2:
+                fact = f"padding {around} is more than half of kernel {kernel}"
+                raise Reject(fact, "padding", "put `pad` before it for a wider border")
         stride = pair(self.kernel if self.stride is None else self.stride)
         window = pair(self.kernel), stride, sides(padding), pair(dilation)
         return Shape((x.channels, *strided(x, *window, self.ceil)))

@@ -57,8 +57,8 @@ def line(metrics: Metrics, epochs: int, best: bool) -> str:
     """An epoch in one line."""
     number = f"epoch {metrics.epoch:{len(str(epochs))}}/{epochs}"
     return (
-        f"{number}  loss {metrics.train_loss:.4f}  accuracy {metrics.train_accuracy:6.2%}  "
-        f"validation: loss {metrics.val_loss:.4f}  accuracy {metrics.val_accuracy:6.2%}  "
+        f"{number}  loss {metrics.train_loss:.4f}  accuracy {metrics.train_accuracy:7.2%}  "
+        f"validation: loss {metrics.val_loss:.4f}  accuracy {metrics.val_accuracy:7.2%}  "
         f"{metrics.samples_per_second:,.0f} images/s  {metrics.seconds:.1f} s"
         f"{'  best' if best else ''}"
     )

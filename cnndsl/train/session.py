@@ -80,13 +80,13 @@ def run(
     target.check_outputs(graph, facts)
     if changed := target.describe(plain, graph, facts):
         echo(changed)
-    split = load(recipe.data, root, recipe.seed, aimed.size, place, echo)
-    torch.manual_seed(recipe.seed)
-    model = cnndsl.build(graph).to(place).to(memory_format=torch.channels_last)
-    _introduce(model, split, facts, recipe, place, echo)
     folder = checkpoint.make_folder(None if out is None else Path(out), _slug(graph, recipe))
-    echo(f"writing to {folder}")
     with _in_words(folder):
+        split = load(recipe.data, root, recipe.seed, aimed.size, place, echo)
+        torch.manual_seed(recipe.seed)
+        model = cnndsl.build(graph).to(place).to(memory_format=torch.channels_last)
+        _introduce(model, split, facts, recipe, place, echo)
+        echo(f"writing to {folder}")
         return _train(model, graph, split, facts, recipe, place, folder, echo, bar)
 
 
@@ -129,7 +129,7 @@ def _introduce(
         f"{len(facts.classes)} classes"
     )
     echo(
-        f"{recipe.epochs} epochs of {steps_per_epoch(len(split.train), recipe):,} steps, "
+        f"epochs: {recipe.epochs}, each of {steps_per_epoch(len(split.train), recipe):,} steps, "
         f"batches of {recipe.batch_size}, {recipe.optimizer}, lr {recipe.lr_at(0, 1):g} "
         f"({recipe.schedule}), seed {recipe.seed}"
     )

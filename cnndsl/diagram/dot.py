@@ -1,0 +1,208 @@
+"""Plan → DOT."""
+
+from __future__ import annotations
+
+import html
+
+import graphviz
+
+from cnndsl.diagram.layout import Layout, arrange, title_id
+from cnndsl.diagram.plan import Box, Edge, Group, Item, Kind, Link, Plan
+from cnndsl.diagram.theme import Theme
+
+LEGEND_COLUMNS = 4
+
+
+def write(plan: Plan, theme: Theme) -> graphviz.Digraph:
+    """The diagram as DOT; equal plans give equal text."""
+    digraph = graphviz.Digraph(plan.title)
+    digraph.attr("graph", **_graph_attributes(plan, theme))
+    digraph.attr("node", shape="box", style="rounded,filled", fontname=theme.font, fontsize="11",
+                 fontcolor=theme.text, margin="0.1,0.05", height="0", width="0", penwidth="1.2")
+    digraph.attr("edge", color=theme.strokes[Link.MAIN].color, arrowsize="0.6", penwidth="1.2")
+    layout = arrange(plan)
+    for item in plan.items:
+        _item(digraph, item, theme, layout, 0)
+    _rows(digraph, layout, "")
+    for index, edge in enumerate(plan.edges):
+        # At the top level: an edge inside a cluster captures foreign nodes.
+        _edge(digraph, edge, theme, 1 if index in layout.loose else theme.strokes[edge.link].weight)
+        if index in layout.titles:
+            # An edge that is not seen keeps the title right of the boxes that the group begins with.
+            digraph.edge(edge.source, title_id(layout.titles[index]), style="invis", weight="0")
+    return digraph
+
+
+def _graph_attributes(plan: Plan, theme: Theme) -> dict[str, str]:
+    return {
+        "label": _heading(plan, theme),
+        "labelloc": "t",
+        "tooltip": plain(plan.about or plan.title),
+        "fontname": theme.font,
+        "fontcolor": theme.text,
+        "bgcolor": theme.background,
+        "ordering": "out",
+        "nodesep": "0.25",
+        "ranksep": "0.28",
+        "pad": "0.2",
+    }
+
+
+def _item(
+    digraph: graphviz.Digraph, item: Item, theme: Theme, layout: Layout, depth: int
+) -> None:
+    if isinstance(item, Box):
+        digraph.node(item.id, **_box_attributes(item, theme))
+        return
+    beside = item.id in layout.titles.values()
+    with digraph.subgraph(name=f"cluster_{item.id}") as cluster:
+        cluster.attr(**_group_attributes(item, theme, depth, beside))
+        for inner in item.items:
+            _item(cluster, inner, theme, layout, depth + 1)
+        if beside:
+            cluster.node(title_id(item.id), label=_group_title(item, theme), shape="plain", style="")
+        _rows(cluster, layout, item.id)
+
+
+def _rows(digraph: graphviz.Digraph, layout: Layout, group: str) -> None:
+    """Put branches that begin together in one row."""
+    for row in layout.rows.get(group, ()):
+        with digraph.subgraph() as same:
+            same.attr(rank="same")
+            for box in row:
+                same.node(box)
+
+
+def _box_attributes(box: Box, theme: Theme) -> dict[str, str]:
+    paint = theme.paints[box.kind]
+    attributes = {
+        "label": _box_label(box, theme),
+        "fillcolor": paint.fill,
+        "color": paint.border,
+        "tooltip": plain(_tooltip(box)),
+        "class": box.kind.name.lower(),
+    }
+    if box.kind is Kind.JOINT:
+        white = f'<<b><font color="{theme.background}">{escape(box.name)}</font></b>>'
+        attributes |= {"label": white, "shape": "circle", "style": "filled", "margin": "0.02"}
+    if box.train_only:
+        attributes["style"] = "rounded,filled,dashed"
+    if box.times > 1:
+        attributes["penwidth"] = "3"
+    return attributes
+
+
+def _tooltip(box: Box) -> str:
+    words = f"{box.op} {box.text}".strip()
+    return f"{box.id}: {words}" if words else box.id
+
+
+def _box_label(box: Box, theme: Theme) -> str:
+    """The bold name left and the shape right; below, what is computed."""
+    head, rest = _lines(box)
+    times = f" ×{box.times}" if box.times > 1 else ""
+    shape = _font(box.shape, theme.muted, 10)
+    if not rest:
+        return f"<<b>{escape(head + times)}</b>&#160;&#160; {shape}>"
+    first = f'<tr><td align="left"><b>{escape(head + times)}</b></td><td align="right">&#160; {shape}</td></tr>'
+    second = f'<tr><td colspan="2" align="left">{_font(rest, theme.text, 10)}</td></tr>' if rest else ""
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{first}{second}</table>>'
+
+
+def _lines(box: Box) -> tuple[str, str]:
+    """The bold words of a box and those below: the op's name is left out where it is the name."""
+    if not box.name:
+        return box.op, box.text
+    if box.name.replace("_", "").lower() == box.op.lower():
+        return box.name, box.text
+    return box.name, f"{box.op} {box.text}".strip()
+
+
+def _group_attributes(
+    group: Group, theme: Theme, depth: int, titled_inside: bool
+) -> dict[str, str]:
+    return {
+        "label": "" if titled_inside else _group_label(group, theme),
+        "labeljust": "r",
+        "style": "rounded,filled,dashed" if group.train_only else "rounded,filled",
+        "fillcolor": theme.clusters[depth % len(theme.clusters)],
+        "color": theme.cluster_border,
+        "penwidth": "3" if group.times > 1 else "1",
+        "margin": "10",
+        "tooltip": plain(group.id),
+    }
+
+
+def _group_label(group: Group, theme: Theme) -> str:
+    """The title on one line: `layer1`, `inception3a Inception`."""
+    return f'<<font point-size="11">{"&#160; ".join(_title_parts(group, theme))}</font>>'
+
+
+def _group_title(group: Group, theme: Theme) -> str:
+    """The title in two lines, to stand beside a box."""
+    name, *rest = _title_parts(group, theme)
+    lines = [name, "&#160; ".join(rest)] if rest else [name]
+    rows = "".join(f'<tr><td align="left">{line}</td></tr>' for line in lines)
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{rows}</table>>'
+
+
+def _title_parts(group: Group, theme: Theme) -> list[str]:
+    times = f"  ×{group.times}" if group.times > 1 else ""
+    block = _font(group.block, theme.muted, 10)
+    note = _font("training only", theme.muted, 10) if group.train_only else ""
+    return [f"<b>{escape(group.name + times)}</b>", *(part for part in (block, note) if part)]
+
+
+def _edge(digraph: graphviz.Digraph, edge: Edge, theme: Theme, weight: int) -> None:
+    stroke = theme.strokes[edge.link]
+    attributes = {"weight": str(weight)}
+    if edge.link is not Link.MAIN:
+        attributes |= {"color": stroke.color, "style": stroke.style}
+    digraph.edge(edge.source, edge.target, **attributes)
+
+
+# --- heading and legend ---
+
+
+def _heading(plan: Plan, theme: Theme) -> str:
+    """The title over the diagram, with the legend of the kinds that are present."""
+    entries = [_swatch(kind, theme) for kind in plan.kinds]
+    rows = [entries[i : i + LEGEND_COLUMNS] for i in range(0, len(entries), LEGEND_COLUMNS)]
+    legend = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+    return (
+        '<<table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
+        f'<tr><td><b><font point-size="16">{escape(plan.title)}</font></b></td></tr>'
+        f"<tr><td>{_font(plan.subtitle, theme.muted, 10)}</td></tr>"
+        f'<tr><td><table border="0" cellborder="0" cellspacing="4" cellpadding="0">{legend}</table></td></tr>'
+        "</table>>"
+    )
+
+
+def _swatch(kind: Kind, theme: Theme) -> str:
+    paint = theme.paints[kind]
+    return (
+        f'<td border="1" fixedsize="true" width="14" height="10" bgcolor="{paint.fill}" '
+        f'color="{paint.border}"></td><td align="left">{_font(kind.value, theme.muted, 9)}&#160;&#160;</td>'
+    )
+
+
+def _font(text: str, color: str, size: int) -> str:
+    return f'<font point-size="{size}" color="{color}">{escape(text)}</font>' if text else ""
+
+
+# --- escapes ---
+
+
+def escape(text: str) -> str:
+    """Text within an HTML-like label."""
+    return html.escape(_printable(text))
+
+
+def plain(text: str) -> str:
+    """Text as the value of an attribute, where Graphviz reads entities and backslashes too."""
+    return str(graphviz.escape(html.escape(_printable(text), quote=False)))
+
+
+def _printable(text: str) -> str:
+    """Text without the characters that XML cannot hold."""
+    return "".join(c if c.isprintable() else " " for c in text)

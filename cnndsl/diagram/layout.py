@@ -1,0 +1,93 @@
+"""Hints for the layout of a plan: where titles stand, and what stands side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cnndsl.diagram.plan import Box, Edge, Group, Item, Kind, Link, Plan, boxes
+
+Rows = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Edges by their number in the plan, groups and boxes by their ids.
+
+    `titles` are the groups whose title stands beside their first row, by the last edge into it: a
+    title above would be crossed by that edge. `rows` are branches that begin in one row, by the
+    group that holds them, and `loose` the edges that leave a group of several columns.
+    """
+
+    titles: Mapping[int, str]
+    rows: Mapping[str, Rows]
+    loose: frozenset[int]
+
+
+def arrange(plan: Plan) -> Layout:
+    home = _homes(plan.items, "")
+    titles: dict[int, str] = {}
+    loose: set[int] = set()
+    for group in plan.groups:
+        own = list(boxes(group.items))
+        ids = {box.id for box in own}
+        entry = _last_entry(plan.edges, ids)
+        if entry is not None and isinstance(group.items[0], Box) and own[0].kind is not Kind.JOINT:
+            titles[entry] = group.id
+        if any(box.kind is Kind.JOINT for box in own):
+            loose |= {i for i, e in enumerate(plan.edges) if e.source in ids and e.target not in ids}
+    return Layout(titles, _rows(plan.edges, home), frozenset(loose))
+
+
+def title_id(group: str) -> str:
+    """The id of the node that holds a group's title."""
+    return f"title/{group}"
+
+
+def _homes(items: Sequence[Item], group: str) -> dict[str, str]:
+    """The group that directly holds each box."""
+    found: dict[str, str] = {}
+    for item in items:
+        found |= _homes(item.items, item.id) if isinstance(item, Group) else {item.id: group}
+    return found
+
+
+def _last_entry(edges: Sequence[Edge], own: set[str]) -> int | None:
+    """The last edge of those that lead the data into a group."""
+    entries = [
+        index
+        for index, edge in enumerate(edges)
+        if edge.target in own and edge.source not in own and edge.link in (Link.MAIN, Link.TRAIN)
+    ]
+    return entries[-1] if entries else None
+
+
+def _rows(edges: Sequence[Edge], home: Mapping[str, str]) -> dict[str, Rows]:
+    """Boxes in one group that read the same box, if none of them is computed from another."""
+    targets: dict[tuple[str, str], list[str]] = {}
+    readers: dict[str, list[str]] = {}
+    for edge in edges:
+        readers.setdefault(edge.source, []).append(edge.target)
+        if edge.link is Link.MAIN:
+            targets.setdefault((edge.source, home[edge.target]), []).append(edge.target)
+    found: dict[str, Rows] = {}
+    for (_, group), row in targets.items():
+        below = _below(readers, row)
+        free = tuple(box for box in row if box not in below)
+        if len(free) > 1:
+            found[group] = (*found.get(group, ()), free)
+    return found
+
+
+def _below(readers: Mapping[str, Sequence[str]], start: Sequence[str]) -> set[str]:
+    """All boxes that are computed from these."""
+    if len(start) < 2:
+        return set()
+    found: set[str] = set()
+    ahead = list(start)
+    while ahead:
+        for target in readers.get(ahead.pop(), ()):
+            if target not in found:
+                found.add(target)
+                ahead.append(target)
+    return found

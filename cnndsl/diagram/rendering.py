@@ -1,0 +1,91 @@
+"""DOT → SVG, PNG and PDF, with the renderer that is there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import graphviz
+
+FORMATS = ("dot", "svg", "png", "pdf")
+PNG_DPI = 144
+TIME_LIMIT = 120
+"""Seconds that a layout may take."""
+
+
+class RenderError(Exception):
+    """A diagram that could not be rendered; `help` says what to do about it."""
+
+    def __init__(self, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+def render(diagram: graphviz.Digraph | str, format: str = "svg") -> bytes:
+    """The diagram, or its DOT, as a file of this format: dot, svg, png or pdf."""
+    dot = diagram if isinstance(diagram, str) else diagram.source
+    if format == "dot":
+        return dot.encode()
+    if format not in FORMATS:
+        raise RenderError(f"`{format}` is no format of diagrams", f"formats: {', '.join(FORMATS)}")
+    if format == "pdf":
+        return _pdf(dot)
+    return _run(_renderer(), dot, format)
+
+
+def _pdf(dot: str) -> bytes:
+    system = shutil.which("dot")
+    if system is None:
+        raise RenderError(
+            "a PDF needs Graphviz on the system",
+            "install it (`apt install graphviz`, `brew install graphviz`), or write SVG or PNG",
+        )
+    return _run([system], dot, "pdf")
+
+
+def _renderer() -> list[str]:
+    """The command that lays out: the package's own, which gives the same bytes everywhere, or `dot`."""
+    own = _packaged()
+    if own is not None:
+        return [str(own), "-q"]
+    system = shutil.which("graphviz-pure") or shutil.which("dot")
+    if system is None:
+        raise RenderError(
+            "no renderer for diagrams was found",
+            "run `pip install graphviz-pure`, or write DOT (`--format dot`)",
+        )
+    return [system, "-q"]
+
+
+def _packaged() -> Path | None:
+    """The executable of the package graphviz-pure, beside the interpreter or where pip put it."""
+    names = ("graphviz-pure", "graphviz-pure.exe")
+    beside = [Path(sys.executable).parent / name for name in names]
+    try:
+        files = metadata.files("graphviz-pure") or []
+    except metadata.PackageNotFoundError:
+        files = []
+    installed = [Path(str(file.locate())) for file in files if file.name in names]
+    return next((path for path in (*beside, *installed) if path.is_file()), None)
+
+
+def _run(command: list[str], dot: str, format: str) -> bytes:
+    options = [f"-Gdpi={PNG_DPI}"] if format == "png" else []
+    try:
+        done = subprocess.run(
+            [*command, f"-T{format}", *options],
+            input=dot.encode(),
+            capture_output=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise RenderError(f"{Path(command[0]).name} did not run: {e}", "write DOT instead") from e
+    if done.returncode or not done.stdout:
+        told = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
+        raise RenderError(f"{Path(command[0]).name} failed: {told}", "write DOT (`--format dot`)")
+    return done.stdout

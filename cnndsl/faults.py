@@ -1,0 +1,100 @@
+"""What libyaml finds wrong with a text, in the words of users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from cnndsl.diagnostics import Source, Span
+
+QUOTE = "quote a value that holds a bracket, a brace or a comma"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake in the YAML of a source, and its remedy."""
+
+    message: str
+    span: Span
+    help: str = ""
+
+
+def explain(source: Source, error: yaml.MarkedYAMLError) -> Fault:
+    """What is wrong, and where a user would look for it."""
+    problem, context = error.problem or "", error.context or ""
+    opened = _span(source, error.context_mark)
+    span = _span(source, error.problem_mark or error.context_mark)
+    found = _character(span)
+    if "expected ',' or" in problem:
+        return _collection(opened, span, found)
+    if "did not find expected key" in problem or "expected '-' indicator" in problem:
+        return _line(opened, span, found)
+    if "cannot start any token" in problem:
+        if found == "\t":
+            return Fault("a tab", span, "YAML is indented with spaces")
+        return Fault(f"a value cannot begin with `{found}`", span, "quote it")
+    if "unexpected end of stream" in problem and "quoted" in context:
+        return Fault("the quotation mark is not closed", opened)
+    if "unknown escape" in problem:
+        help = "within '…' a backslash is a plain character"
+        return Fault("no such escape in YAML", span, help)
+    if "could not find expected ':'" in problem:
+        help = "`key: value`, or `- item` in a list"
+        return Fault("a line that is neither a key with its value nor an item", opened, help)
+    return _other(problem, context, span, found)
+
+
+def _other(problem: str, context: str, span: Span, found: str) -> Fault:
+    if "mapping values are not allowed" in problem:
+        help = "quote a value that holds `: `, or check the indentation"
+        return Fault("`:` cannot stand here", span, help)
+    if "sequence entries are not allowed" in problem:
+        return Fault("a list cannot begin here", span, "put its `- ` on a line of its own")
+    if "expected node content" in problem:
+        what = f", found `{found}`" if found.strip() else ""
+        return Fault(f"a value is missing here{what}", span)
+    if "<document start>" in problem:
+        return Fault("text after the end of the document", span, "a spec file holds one document")
+    return Fault(": ".join(part for part in (context, problem) if part) or "not YAML", span)
+
+
+def _collection(opened: Span, span: Span, found: str) -> Fault:
+    """A […] or {…} that goes on with something else than a comma."""
+    mark = _character(opened)
+    before = opened.source.lines[span.line - 1][: span.column - 1] if span.line == opened.line else ""
+    if before.endswith("$") and found == "{":
+        return Fault("`${` opens a mapping", span, "an expression is written $(…)")
+    if found in ("[", "{") and "$(" in before:
+        return Fault(f"`{found}` cuts the expression off", span, 'quote it, as in "$(…)"')
+    close = {"[": "]", "{": "}"}.get(mark, "]")
+    if span.line > opened.line:
+        return Fault(f"`{mark}` is not closed", opened, f"a `{close}` or a comma is missing")
+    told = f", found `{found}`" if found.strip() else ""
+    return Fault(f"expected `,` or `{close}`{told}", span, QUOTE)
+
+
+def _line(opened: Span, span: Span, found: str) -> Fault:
+    """A block that goes on with something else than its next key or item."""
+    line = span.source.lines[span.line - 1]
+    if line[: span.column - 1].strip():
+        return Fault(f"unexpected `{found}` after the value", span, "quote the whole value")
+    if span.column == opened.column:
+        what = "a list" if _character(opened) == "-" else "a mapping"
+        message = f"{what} began on line {opened.line}, and this line is no part of one"
+        return Fault(message, span)
+    message = f"this line begins at column {span.column}, those before it at {opened.column}"
+    return Fault(message, span, "lines of one block are indented alike")
+
+
+def _span(source: Source, mark: Any) -> Span:
+    if mark is None:
+        return Span(source)
+    return Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
+
+
+def _character(span: Span) -> str:
+    lines = span.source.lines
+    line = lines[span.line - 1] if span.line <= len(lines) else ""
+    return line[span.column - 1 : span.column]

@@ -1,0 +1,136 @@
+"""An op from another package: one class and an entry point."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+PYPROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "swoosh-op"
+version = "1.0"
+[project.entry-points."cnndsl.ops"]
+swoosh = "swoosh_op.op:Swoosh"
+[tool.hatch.build.targets.wheel]
+packages = ["swoosh_op"]
+"""
+
+OP = '''
+from cnndsl.ops.base import Call, Family, Op, Shape, arg, call
+
+
+class Swoosh(Op, name="swoosh"):
+    """Bend the values by a learned slope for each channel."""
+
+    family = Family.ACTIVATION
+    slope: float = arg("The slope to begin with.", default=1.0, min=0, primary=True)
+
+    def weights(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        return {"slope": (x.channels,)}
+
+    def module(self, x: Shape) -> Call:
+        return call("swoosh_op.layers:Swoosh", x.channels, slope=self.slope)
+'''
+
+LAYERS = """
+import torch
+from torch import nn
+
+
+class Swoosh(nn.Module):
+    def __init__(self, channels, slope=1.0):
+        super().__init__()
+        self.slope = nn.Parameter(torch.full((channels,), slope))
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.slope[:, None, None] * x)
+"""
+
+SPEC = """
+input: [3, 8, 8]
+body:
+  - {conv: 4, name: stem}
+  - {swoosh: 2.0, name: bend}
+  - swoosh
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of packages with the op's package installed in it."""
+    folder = tmp_path_factory.mktemp("plugin")
+    package = folder / "project" / "swoosh_op"
+    package.mkdir(parents=True)
+    (package.parent / "pyproject.toml").write_text(PYPROJECT)
+    (package / "__init__.py").write_text("")
+    (package / "op.py").write_text(OP)
+    (package / "layers.py").write_text(LAYERS)
+    (folder / "net.yaml").write_text(SPEC)
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "-q"]
+    command = [sys.executable, "-m", "pip", "install", *options, "--target", str(folder / "site")]
+    subprocess.run([*command, str(package.parent)], check=True)
+    return folder
+
+
+def cnndsl(site: Path, *args: str) -> str:
+    path = os.pathsep.join([str(site / "site"), str(ROOT)])
+    code = "from cnndsl.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args],
+        capture_output=True,
+        text=True,
+        cwd=site,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_is_in_the_schema(site: Path) -> None:
+    schema = json.loads(cnndsl(site, "schema"))
+    op = schema["$defs"]["op.swoosh"]
+    assert op["description"].startswith("Bend the values")
+    assert op["properties"]["slope"]["default"] == 1.0
+    assert "swoosh" in schema["$defs"]["node"]["properties"]
+
+
+def test_is_checked_and_verified(site: Path) -> None:
+    told = json.loads(cnndsl(site, "build", "net.yaml", "--verify", "--json"))
+    assert [layer["path"] for layer in told["layers"]] == ["stem", "bend", "2"]
+    assert [layer["params"] for layer in told["layers"]] == [16, 4, 4]
+
+
+def test_is_drawn(site: Path) -> None:
+    assert "bend" in cnndsl(site, "draw", "net.yaml")
+
+
+def test_is_emitted_and_trains(site: Path) -> None:
+    cnndsl(site, "build", "net.yaml", "-o", "model.py")
+    source = (site / "model.py").read_text()
+    assert "from swoosh_op.layers import Swoosh" in source
+    assert "Swoosh(4, slope=2.0)" in source
+
+
+def test_a_wrong_argument_is_a_diagnostic(site: Path) -> None:
+    (site / "wrong.yaml").write_text(SPEC.replace("2.0", "-2"))
+    code = "from cnndsl.cli import main; main()"
+    path = os.pathsep.join([str(site / "site"), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", code, "build", "wrong.yaml"],
+        capture_output=True,
+        text=True,
+        cwd=site,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 1
+    assert "wrong.yaml:5:14: error[schema]: swoosh takes a number of at least 0" in done.stderr
