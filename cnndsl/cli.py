@@ -167,7 +167,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a network; what is not given comes from the spec's `train:`."""
-    from cnndsl.train import TrainError, run
+    from cnndsl.training import TrainError, run
 
     try:
         with told():
@@ -281,7 +281,7 @@ def highlighted(diagnostic: Diagnostic) -> str:
 
 def write(path: Path, data: bytes) -> None:
     try:
-        write_atomically(path, data)
+        write_atomically(path, lambda file: file.write(data))
     except OSError as e:
         fail(f"cannot write {path}: {e.strerror or e}")
 

@@ -17,6 +17,7 @@ from cnndsl.graph import Graph, Input, Node, Output
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op, Reject, Shape
 from cnndsl.prune import prune
+from cnndsl.recipe import Recipe
 from cnndsl.scopes import RESERVED, OpenScope
 from cnndsl.values import BlockRef, Env, Evaluator, Home, Poison, convert, public
 
@@ -163,6 +164,11 @@ class _Walk:
                 recipe[arg.name] = self.evaluator.value(arg.value, Env(self.home))
             except Poison:
                 continue
+        try:
+            Recipe.create(recipe)
+        except Reject as e:
+            span = next((arg.value.span for arg in args if arg.name == e.arg), args[0].key)
+            self.report.error("value", e.message, span, e.help)
         return public(recipe)
 
     def note_contracts(self, request: Request) -> None:

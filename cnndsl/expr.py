@@ -91,7 +91,7 @@ _TOKEN = re.compile(
 _ACCESS = re.compile(r"(?P<op>\.)|(?P<number>\d+)")
 _SPACE = re.compile(r"\s*")
 _COMPARISONS = ("==", "!=", "<=", ">=", "<", ">", "in")
-_KEYWORDS = {"and", "or", "not", "if", "else", "in", "true", "false", "null", "True", "False", "None"}
+KEYWORDS = {"and", "or", "not", "if", "else", "in", "true", "false", "null", "True", "False", "None"}
 _CONSTANTS: dict[str, Value] = {"true": True, "True": True, "false": False, "False": False}
 
 
@@ -283,7 +283,7 @@ class _Parser:
             return self.make("list", token.start, self.tokens[self.at - 1].end, None, *items)
         if token.kind == "name" and token.text in ("null", "None", *_CONSTANTS):
             return Expr("constant", token.start, token.end, _CONSTANTS.get(token.text))
-        if token.kind != "name" or token.text in _KEYWORDS:
+        if token.kind != "name" or token.text in KEYWORDS:
             raise ExprError(f"unexpected `{token.text}`", token.start, token.end)
         if self.accept("("):
             return self.call(token)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file as a whole: beside it, flushed to disk, then renamed. Raises OSError."""
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Let `write` fill a file beside the target, flush it to disk, and put it in the target's place.
+
+    A crash at any moment leaves the old file or the new one, both whole. Raises OSError.
+    """
     target = path.resolve()  # a link stays a link
     fresh = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with open(fresh, "wb") as file:
-            file.write(data)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cnndsl import shipped, source, syntax
@@ -10,7 +10,9 @@ from cnndsl.diagnostics import Report, Source, Span, suggest
 from cnndsl.names import check_names
 from cnndsl.parse import parse
 from cnndsl.schema import validate
+from cnndsl.source import Scalar
 
+MAX_CHAIN = 12
 SUFFIXES = (".yaml", ".yml")
 EXTENDABLE = ("cnndsl", "name", "about", "params", "variants", "input", "expect", "train", "extends")
 
@@ -23,12 +25,23 @@ class Target:
     variant: str = ""
 
 
+@dataclass(frozen=True)
+class Chain:
+    """The files that are being loaded, each for the one before it, and what was loaded so far."""
+
+    files: tuple[Path, ...] = ()
+    done: dict[Path, syntax.Spec | None] = field(default_factory=dict)
+
+    def and_then(self, path: Path) -> Chain:
+        return Chain((*self.files, path), self.done)
+
+
 def find(spec: str, report: Report) -> Target | None:
     """The file that a user means by a path, `path:variant`, or a shipped name."""
     name, _, variant = spec.rpartition(":")
-    if name and (Path(name).is_file() or name.endswith(SUFFIXES)):
+    if name and (_is_file(Path(name)) or name.endswith(SUFFIXES)):
         return Target(Path(name), variant)
-    if Path(spec).is_file() or spec.endswith(SUFFIXES):
+    if _is_file(Path(spec)) or spec.endswith(SUFFIXES):
         return Target(Path(spec))
     found = shipped.find(name or spec)
     if found and name and variant in shipped.variants(found[0]):
@@ -41,18 +54,20 @@ def find(spec: str, report: Report) -> Target | None:
     return None
 
 
-def load(path: Path, report: Report, loading: tuple[Path, ...] = ()) -> syntax.Spec | None:
+def load(path: Path, report: Report, chain: Chain | None = None) -> syntax.Spec | None:
     """Read a spec file and the files that it imports; mistakes are reported."""
+    before = len(report.diagnostics)
     root = source.read_file(path, _shown(path), report)
     if root is None:
-        if not report.failed:
-            report.error("syntax", "the file is empty", Span(Source(_shown(path), "")))
+        if len(report.diagnostics) == before:
+            help = "as in `body: [{conv: 64}, relu]`"
+            report.error("syntax", "the file is empty", Span(Source(_shown(path), "")), help)
         return None
-    return assemble(root, path, report, loading)
+    return assemble(root, path, report, chain or Chain())
 
 
 def assemble(
-    root: source.Located, path: Path | None, report: Report, loading: tuple[Path, ...] = ()
+    root: source.Located, path: Path | None, report: Report, chain: Chain
 ) -> syntax.Spec | None:
     """Validate and parse a file's values, and load what the file refers to."""
     if not isinstance(root, source.Mapping):
@@ -61,20 +76,31 @@ def assemble(
         return None
     bad = validate(root, report)
     spec = parse(root, path, bad, report)
-    files = _References(path, report, (*loading, path.resolve()) if path else loading)
+    if report.full or _undeclared(root, bad):
+        return None
+    files = _References(path, report, chain.and_then(path.resolve()) if path else chain)
     base = root.index.get("extends")
     if base is not None:
-        return files.extend(spec, root, base)
+        return None if base.value.span in bad else files.extend(spec, root, base)
     imports = {}
     for entry in _entries(root.get("import")):
-        imported = files.load(entry.value)
-        if imported is None:
-            continue
-        imports[entry.name] = imported
+        imported = None if entry.value.span in bad else files.load(entry.value)
+        if imported is not None:
+            imports[entry.name] = imported
     spec = replace(spec, imports=imports)
     if not any(entry.name not in imports for entry in _entries(root.get("import"))):
         check_names(spec, report)
     return spec
+
+
+def _undeclared(root: source.Mapping, bad: frozenset[Span]) -> bool:
+    """Whether names are missing since what declares them has the wrong form."""
+    sections = [root.get(name) for name in ("params", "let", "blocks", "import", "variants")]
+    for block in _entries(root.get("blocks")):
+        sections += [Scalar(None, block.key.span), block.value]
+        if isinstance(block.value, source.Mapping):
+            sections += [block.value.get("params"), block.value.get("let")]
+    return any(section is not None and section.span in bad for section in sections)
 
 
 @dataclass(frozen=True)
@@ -83,20 +109,27 @@ class _References:
 
     path: Path | None
     report: Report
-    loading: tuple[Path, ...]
+    chain: Chain
 
     def load(self, value: source.Located) -> syntax.Spec | None:
         target = self.target(value)
         if target is None:
             return None
-        if target.path.resolve() in self.loading:
-            names = " → ".join(p.name for p in (*self.loading, target.path))
-            self.report.error("import", f"files import each other: {names}", value.span)
+        path = target.path.resolve()
+        if path in self.chain.files:
+            first = self.chain.files.index(path)
+            names = " → ".join(p.name for p in (*self.chain.files[first:], path))
+            self.report.error("import", f"files that use each other: {names}", value.span)
             return None
-        if not target.path.is_file():
+        if len(self.chain.files) >= MAX_CHAIN:
+            self.report.error("bound", f"more than {MAX_CHAIN} files, each used by the next", value.span)
+            return None
+        if not _is_file(target.path):
             self.report.error("import", f"no file {_shown(target.path)}", value.span)
             return None
-        return load(target.path, self.report, self.loading)
+        if path not in self.chain.done:
+            self.chain.done[path] = load(target.path, self.report, self.chain)
+        return self.chain.done[path]
 
     def target(self, value: source.Located) -> Target | None:
         text = str(value.value) if isinstance(value, source.Scalar) else ""
@@ -111,7 +144,11 @@ class _References:
             self.report.error("import", f"`{text}` is no shipped spec", value.span, help)
             return None
         folder = (self.path.parent if self.path else Path()).resolve()
-        path = (folder / name).resolve()
+        try:
+            path = (folder / name).resolve()
+        except (OSError, ValueError):
+            self.report.error("import", f"no file {name}", value.span)
+            return None
         if not path.is_relative_to(folder):
             message = f"{name} lies outside of the folder of this file"
             self.report.error("import", message, value.span, "only files below it can be used")
@@ -157,6 +194,14 @@ class _References:
         if not self.report.failed:
             check_names(merged, self.report)
         return merged
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _entries(value: source.Located | None) -> tuple[source.Entry, ...]:

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Report, Span, suggest
-from cnndsl.expr import Expr, names
+from cnndsl.expr import KEYWORDS, Expr, names
 from cnndsl.ops import registry
+
+
+FACTS = ("params", "macs", "min_input", "output", "shapes")
 
 
 def check_names(spec: syntax.Spec, report: Report) -> None:
@@ -52,16 +55,22 @@ class _Checker:
         if facts.variant and facts.variant not in self.spec.variants:
             span = (*facts.entries, *facts.shapes)[0].key
             message = f"`{facts.variant}` is neither a fact nor a variant"
-            self.report.error("name", message, span, suggest(facts.variant, list(self.spec.variants)))
+            self.error("name", message, span, facts.variant, [*FACTS, *self.spec.variants])
         self.terms((arg.value for arg in (*facts.entries, *facts.shapes)), known)
 
+    def error(self, code: str, message: str, span: Span, word: str, known: Iterable[str]) -> None:
+        """Report an unknown word, with the known one that it may stand for."""
+        if not self.report.full:
+            self.report.error(code, message, span, suggest(word, list(known)))
+
     def params(self, params: tuple[syntax.Param, ...], known: set[str]) -> set[str]:
+        known = set(known)
         for param in params:
             self.reserved(param.name, param.span)
             if param.default is not None:
                 self.term(param.default, known)
                 self.block_default(param)
-            known = known | {param.name}
+            known.add(param.name)
         return known
 
     def block_default(self, param: syntax.Param) -> None:
@@ -70,15 +79,18 @@ class _Checker:
             self.block(alias, name, param.default.span)
 
     def let(self, lets: tuple[syntax.Arg, ...], known: set[str]) -> set[str]:
+        known = set(known)
         for item in lets:
             self.reserved(item.name, item.key)
             self.term(item.value, known)
-            known = known | {item.name}
+            known.add(item.name)
         return known
 
     def reserved(self, name: str, span: Span) -> None:
         if name == "x":
             self.report.error("name", "`x` is the current value; choose another name", span)
+        elif name in KEYWORDS:
+            self.report.error("name", f"`{name}` is a word of expressions; choose another name", span)
 
     def given(
         self,
@@ -87,11 +99,11 @@ class _Checker:
         known: set[str],
         what: str,
     ) -> None:
-        declared = [param.name for param in params]
+        declared = {param.name for param in params}
         for arg in args:
             if arg.name not in declared:
                 message = f"`{arg.name}` is not among {what}" if arg.name else f"name {what}"
-                self.report.error("name", message, arg.key, suggest(arg.name, declared))
+                self.error("name", message, arg.key, arg.name, [param.name for param in params])
             self.term(arg.value, known)
 
     # --- nodes ---
@@ -133,18 +145,22 @@ class _Checker:
     def op(self, name: str, span: Span) -> None:
         ops = [op for op, cls in registry().items() if not cls.internal]
         if name not in ops:
-            self.report.error("name", f"unknown op `{name}`", span, suggest(name, ops))
+            self.error("name", f"unknown op `{name}`", span, name, ops)
 
     def block(self, alias: str, name: str, span: Span) -> syntax.Block | None:
         if alias and alias not in self.spec.imports:
             message = f"`{alias}` is not imported"
-            self.report.error("name", message, span, suggest(alias, list(self.spec.imports)))
+            self.error("name", message, span, alias, self.spec.imports)
             return None
         blocks = (self.spec.imports[alias] if alias else self.spec).blocks
         if name not in blocks:
             where = f" in `{alias}`" if alias else ""
             message = f"unknown block `{name}`{where}"
-            self.report.error("name", message, span, suggest(name, list(blocks)))
+            op = next((op for op, cls in registry().items() if name == cls.__name__), "")
+            if op and not alias:
+                self.report.error("name", message, span, f"the op is `{op}`")
+            else:
+                self.error("name", message, span, name, blocks)
         return blocks.get(name)
 
     # --- terms ---
@@ -169,8 +185,8 @@ class _Checker:
         for name in names(expr):
             if name.value not in known and name.value not in self.spec.blocks:
                 span = term.span.inside(term.text, name.start, name.end)
-                help = suggest(name.value, [*known, *self.spec.blocks])
-                self.report.error("expression", f"unknown name `{name.value}`", span, help)
+                words = [*sorted(known), *self.spec.blocks]
+                self.error("expression", f"unknown name `{name.value}`", span, name.value, words)
 
 
 def _any(args: Iterable[syntax.Arg]) -> tuple[syntax.Param, ...]:

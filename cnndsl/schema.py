@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from cnndsl import source, syntax
@@ -12,7 +13,7 @@ from cnndsl.expr import show
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op
 from cnndsl.ops.kinds import EXPRESSION, Schema
-from cnndsl.train.recipe import recipe_schema
+from cnndsl.recipe import recipe_schema
 from cnndsl.source import Located
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -23,7 +24,7 @@ BLOCK = r"^([A-Za-z_][A-Za-z0-9_]*\.)?[A-Z][A-Za-z0-9_]*$"
 SEGMENT = r"^[A-Za-z0-9_-]+$|" + EXPRESSION
 
 
-def spec_schema(blocks: Mapping[str, Schema] | None = None) -> Schema:
+def spec_schema(blocks: Schema | None = None) -> Schema:
     """The JSON Schema (2020-12) of a spec file; `blocks` adds those of one file, by name."""
     ops = {name: op for name, op in sorted(registry().items()) if not op.internal}
     nodes = {name: {"$ref": f"#/$defs/op.{name}"} for name in ops} | _STRUCTURES | (blocks or {})
@@ -85,9 +86,9 @@ def file_schema(spec: syntax.Spec) -> Schema:
     schema = spec_schema(blocks)
     values = {param.name: _param_schema(param, "the file") for param in spec.params}
     variant = {"type": ["object", "null"], "properties": values, "additionalProperties": False}
-    described = {"description": "Values of parameters. Takes a mapping."}
-    schema["properties"]["variants"]["additionalProperties"] = described | variant
-    return schema
+    described = {"description": "Values of parameters. Takes a mapping."} | variant
+    variants = schema["properties"]["variants"] | {"additionalProperties": described}
+    return schema | {"properties": schema["properties"] | {"variants": variants}}
 
 
 def _block_schema(block: syntax.Block) -> Schema:
@@ -310,16 +311,22 @@ _FILE: Schema = {
 # --- validation ----------------------------------------------------------------------------------
 
 
-def validate(root: Located, report: Report) -> frozenset[Span]:
-    """Report what has the wrong form; returns the spans of the values and keys at fault."""
+@cache
+def _validator() -> Any:
     from jsonschema import Draft202012Validator
 
-    validator = Draft202012Validator(spec_schema())
+    return Draft202012Validator(spec_schema())
+
+
+def validate(root: Located, report: Report) -> frozenset[Span]:
+    """Report what has the wrong form; returns the spans of the values and keys at fault."""
     bad: set[Span] = set()
-    for error in validator.iter_errors(source.plain(root)):
+    for error in _validator().iter_errors(source.plain(root)):
         for span, message, help in _explain(error, root):
             report.error("schema", message, span, help)
             bad.add(span)
+            if report.full:
+                return frozenset(bad)
     return frozenset(bad)
 
 
@@ -327,42 +334,123 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
     """(place, message, remedy) of one error of the validator; an unknown key is one each."""
     path = list(error.absolute_path)
     value = source.locate(root, iter(path))
-    where = _where(path)
     match error.validator:
         case "additionalProperties":
             known = sorted(error.schema.get("properties", {}))
             patterns = error.schema.get("patternProperties", {})
             for entry in value.entries if isinstance(value, source.Mapping) else ():
                 if entry.name not in known and not _matches(entry.name, patterns):
-                    what = "op or attribute" if "from" in known and "when" in known else "key"
-                    help = suggest(entry.name, known)
-                    yield entry.key.span, f"unknown {what} `{entry.name}`{where}", help
+                    what = "op or attribute" if _is_node(error) else "key"
+                    help = _remedy(entry.name, value, root, known) if _is_node(error) else ""
+                    help = help or suggest(entry.name, known)
+                    yield entry.key.span, f"unknown {what} `{entry.name}`{_where(path)}", help
         case "propertyNames":
-            yield _key_span(root, path, error.instance), f"`{error.instance}` is not a name", ""
+            span = _key_span(root, path, error.instance)
+            yield span, f"`{error.instance}` is not a name{_where(path)}", _naming(error)
         case "required":
-            missing = error.message.split("'")[1]
-            yield _op_span(root, path), f"`{missing}` is missing{where}", ""
-        case "minProperties" | "minItems" | "maxItems":
-            yield value.span, _expected(error, path), ""
+            missing = next(key for key in error.validator_value if key not in error.instance)
+            yield _op_span(root, path), f"`{missing}` is missing{_where(path)}", ""
+        case "maxProperties":
+            told = f"{len(error.instance)} entries; at most {error.validator_value}"
+            yield value.span, f"{_name(path)} has {told}", ""
         case "anyOf":
             names = next(option["enum"] for option in error.schema["anyOf"] if "enum" in option)
-            yield value.span, f"unknown op `{error.instance}`", suggest(str(error.instance), names)
+            help = suggest(str(error.instance), [*names, *_blocks(root)])
+            yield value.span, f"unknown op `{error.instance}`", help
         case _:
             yield value.span, _expected(error, path), _hint(error)
 
 
+def _is_node(error: Any) -> bool:
+    return "when" in error.schema.get("properties", {}) and "conv" in error.schema["properties"]
+
+
+def _remedy(word: str, node: source.Mapping, root: Located, known: list[str]) -> str:
+    """What to do about an unknown word in a node: mostly it belongs elsewhere."""
+    ops = registry()
+    for entry in node.entries:
+        if entry.name in ops and word in ops[entry.name].args:
+            return f"an argument stands within the op: `{entry.name}: {{{word}: …}}`"
+    return suggest(word, [*known, *_blocks(root)])
+
+
+def _blocks(root: Located) -> list[str]:
+    blocks = root.get("blocks") if isinstance(root, source.Mapping) else None
+    return [entry.name for entry in blocks.entries] if isinstance(blocks, source.Mapping) else []
+
+
+def _naming(error: Any) -> str:
+    """How names are written there, by the pattern that one did not match."""
+    pattern = str(error.validator_value)
+    if pattern.startswith("^[A-Z]"):
+        return "the name of a block begins with a capital letter, and has letters, digits and `_`"
+    if pattern == IDENTIFIER:
+        return "a name begins with a letter, and has letters, digits and `_`"
+    return "a name has letters, digits, `_` and `-`"
+
+
 def _expected(error: Any, path: list[str | int]) -> str:
-    name = next((str(step) for step in reversed(path) if isinstance(step, str)), "a spec")
-    words = str(error.schema.get("description", "")).rpartition("Takes ")[2].rstrip(".")
-    if not words or error.validator == "const":
-        words = repr(error.validator_value)
-    found = show(error.instance) if not isinstance(error.instance, dict) else "a mapping"
-    return f"{name} takes {words}, found {found}"
+    words = _words(error)
+    found = "a mapping" if isinstance(error.instance, dict) else show(error.instance)
+    if isinstance(error.instance, list) and any(isinstance(v, dict | list) for v in error.instance):
+        found = "a list"
+    if _is_node(error):
+        return f"a node is {words}; found {found}"
+    return f"{_name(path)} takes {words}, found {found}"
+
+
+def _words(error: Any) -> str:
+    """What is taken, in words: those of the description, or of the types and bounds."""
+    if error.validator == "const":
+        return show(error.validator_value)
+    described = str(error.schema.get("description", "")).rpartition("Takes ")[2].rstrip(".")
+    if described:
+        return described
+    types = [name for name in error.schema.get("type", []) if name != "string"] or ["string"]
+    bound = f" of at least {error.schema['minimum']}" if "minimum" in error.schema else ""
+    return " or ".join(_TYPES[name] for name in types) + bound
+
+
+_TYPES = {
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "text",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+
+
+def _name(path: list[str | int]) -> str:
+    """The value's name: its key after that of what holds it, as `conv.kernel[1]`."""
+    index = f"[{path[-1]}]" if path and isinstance(path[-1], int) else ""
+    keys = path[:-1] if index else path
+    holder = str(keys[-2]) if len(keys) > 1 and isinstance(keys[-2], str) else ""
+    key = str(keys[-1]) if keys else "a spec"
+    return f"{holder}.{key}{index}" if holder and holder not in _PLAIN else f"{key}{index}"
+
+
+_PLAIN = ("body", "do", "shortcut", "expect", "blocks", "variants", "outputs")
+"""Keys that hold named things of one sort, which go by their own names."""
 
 
 def _hint(error: Any) -> str:
-    if error.validator == "pattern" and isinstance(error.instance, str):
-        return "an expression is written $name or $(…)" if error.instance.isidentifier() else ""
+    """The remedy for a text where something else is taken."""
+    text = error.instance
+    if not isinstance(text, str) or error.validator not in ("pattern", "type", "enum"):
+        return ""
+    choices = re.findall(r"`(\w[\w-]*)`", _words(error))
+    if len(choices) > 1 and (near := suggest(text, choices)).startswith("did"):
+        return near
+    if not isinstance(source.resolve(text), str):
+        return f"write {text} without the quotation marks"
+    if text.lower() in ("yes", "no", "on", "off"):
+        return "YAML 1.2 has `true` and `false` only"
+    if len(choices) < 2 and re.fullmatch(r"[A-Za-z_]\w{0,40}", text):
+        return f"an expression is written ${text} or $(…)"
+    if re.fullmatch(r"[\w\s.*+/()%-]{1,60}", text) and re.search(r"[*+/%-]", text):
+        return f"an expression is written $({text})"
     return ""
 
 

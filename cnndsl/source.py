@@ -84,12 +84,14 @@ def read_file(path: Path, shown: str, report: Report) -> Located | None:
     """Read a spec file; a missing or unreadable one is a diagnostic, under the name `shown`."""
     span = Span(Source(shown, ""))
     try:
-        data = path.read_bytes()
-    except OSError as e:
-        report.error("file", f"cannot read {shown}: {e.strerror or e}", span)
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as e:
+        reason = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
+        report.error("file", f"cannot read {shown}: {reason}", span)
         return None
     if len(data) > MAX_BYTES:
-        report.error("bound", f"{len(data)} bytes; a spec holds at most {MAX_BYTES}", span)
+        report.error("bound", f"more than {MAX_BYTES} bytes; a spec is a page of text", span)
         return None
     try:
         text = data.decode("utf-8-sig")

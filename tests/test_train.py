@@ -22,15 +22,15 @@ import cnndsl
 from cnndsl.diagnostics import SpecError
 from cnndsl.graph import Output
 from cnndsl.ops.base import Reject
-from cnndsl.train import checkpoint, device, download, session, target
-from cnndsl.train import data as data_module
-from cnndsl.train.data import Facts, Split, Stored, View, find_facts, load, mean_std
-from cnndsl.train.device import Gpus, choose_device, resolve
-from cnndsl.train.errors import TrainError
-from cnndsl.train.loop import Metrics, evaluate, fit, loss_of, make_optimizer
-from cnndsl.train.order import chunks, order, seed_step, training_chunks
-from cnndsl.train.progress import line, watch_for
-from cnndsl.train.recipe import Recipe, recipe_schema
+from cnndsl.training import checkpoint, device, download, session, target
+from cnndsl.training import data as data_module
+from cnndsl.training.data import Facts, Split, Stored, View, find_facts, load, mean_std
+from cnndsl.training.device import Gpus, choose_device, resolve
+from cnndsl.training.errors import TrainError
+from cnndsl.training.loop import Metrics, evaluate, fit, loss_of, make_optimizer
+from cnndsl.training.order import chunks, order, seed_step, training_chunks
+from cnndsl.training.progress import line, watch_for
+from cnndsl.recipe import Recipe, recipe_schema
 
 CPU = torch.device("cpu")
 LOGITS = (Output("logits", 0),)
@@ -220,7 +220,7 @@ def test_batches_and_forward_on_fake_cuda() -> None:
 
 
 def test_digits_are_intact() -> None:
-    text = gzip.decompress(files("cnndsl.train").joinpath("digits.csv.gz").read_bytes())
+    text = gzip.decompress(files("cnndsl.training").joinpath("digits.csv.gz").read_bytes())
     known = "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"
     assert hashlib.sha256(text).hexdigest() == known
     images, labels = data_module.read_digits()
@@ -469,21 +469,21 @@ def test_bar_and_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 
 def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "last.pt"
-    checkpoint.write_atomically(path, lambda file: file.write(b"old"))
+    checkpoint.write(path, lambda file: file.write(b"old"))
 
     def fail(file: Any) -> None:
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
     with pytest.raises(TrainError, match="No space left"):
-        checkpoint.write_atomically(path, fail)
+        checkpoint.write(path, fail)
 
     def interrupt(file: Any) -> None:
         file.write(b"half")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        checkpoint.write_atomically(path, interrupt)
+        checkpoint.write(path, interrupt)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -689,6 +689,6 @@ def test_the_static_side_does_not_import_torch() -> None:
     import subprocess
     import sys
 
-    code = "import sys, cnndsl.train, cnndsl.train.recipe; sys.exit('torch' in sys.modules)"
+    code = "import sys, cnndsl.training, cnndsl.recipe; sys.exit('torch' in sys.modules)"
     root = Path(__file__).parent.parent
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0

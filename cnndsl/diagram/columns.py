@@ -1,6 +1,6 @@
 """A diagram that would be too tall for a page → several columns, side by side.
 
-A long chain is cut where a single value goes on; a pair of numbered joints marks where it continues.
+A long chain is cut where a single value goes on; a pair of numbered joints marks where it does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HEADING = 290.0
 MAX_CUTS = 64
 """How many places to cut at are looked at."""
 TOP_ROWS = 3
-"""How far below its column's top a group may begin for a cut in it: the next column begins as low."""
+"""How far below its column's top a group may begin that is cut: the next column begins as low."""
 ROW, COLUMN, TITLE = 58.0, 155.0, 22.0
 """Points that a row of boxes is high, that a box is wide, and that a cluster adds to the height."""
 DEEP_CUT = 0.06
@@ -122,7 +122,8 @@ def _choose(
 def _partition(places: Sequence[_Place], bounds: Sequence[Cut], columns: int) -> list[Cut]:
     """At most `columns` - 1 cuts that make the tallest column as short as can be."""
     total = _extent(places)[0]
-    best: list[tuple[float, list[Cut]]] = [(0.0, [])] + [(inf, [])] * (len(bounds) - 1)
+    best: list[tuple[float, list[Cut]]] = [(inf, []) for _ in bounds]
+    best[0] = (0.0, [])
     for _ in range(columns):
         step = list(best)
         for end in range(1, len(bounds)):
@@ -182,13 +183,13 @@ def _joint(number: int, end: str) -> Box:
 def _with_joints(
     items: Sequence[Item], joints: dict[str, tuple[int, int]], depth: int
 ) -> tuple[Item, ...]:
+    """The items with each pair of joints behind its box, at the level of its cut."""
     found: list[Item] = []
     for item in items:
-        inner = isinstance(item, Group)
-        found.append(
-            item.with_items(_with_joints(item.items, joints, depth + 1)) if inner else item
-        )
-        *_, last = boxes([item])
+        if isinstance(item, Group):
+            item = item.with_items(_with_joints(item.items, joints, depth + 1))
+        found.append(item)
+        last = list(boxes([item]))[-1]
         number, level = joints.get(last.id, (0, -1))
         if level == depth:
             found += [_joint(number, "out"), _joint(number, "in")]

@@ -17,8 +17,18 @@ def write(plan: Plan, theme: Theme) -> graphviz.Digraph:
     """The diagram as DOT; equal plans give equal text."""
     digraph = graphviz.Digraph(plan.title)
     digraph.attr("graph", **_graph_attributes(plan, theme))
-    digraph.attr("node", shape="box", style="rounded,filled", fontname=theme.font, fontsize="11",
-                 fontcolor=theme.text, margin="0.1,0.05", height="0", width="0", penwidth="1.2")
+    digraph.attr(
+        "node",
+        shape="box",
+        style="rounded,filled",
+        fontname=theme.font,
+        fontsize="11",
+        fontcolor=theme.text,
+        margin="0.1,0.05",
+        height="0",
+        width="0",
+        penwidth="1.2",
+    )
     digraph.attr("edge", color=theme.strokes[Link.MAIN].color, arrowsize="0.6", penwidth="1.2")
     layout = arrange(plan)
     for item in plan.items:
@@ -28,7 +38,7 @@ def write(plan: Plan, theme: Theme) -> graphviz.Digraph:
         # At the top level: an edge inside a cluster captures foreign nodes.
         _edge(digraph, edge, theme, 1 if index in layout.loose else theme.strokes[edge.link].weight)
         if index in layout.titles:
-            # An edge that is not seen keeps the title right of the boxes that the group begins with.
+            # An unseen edge keeps the title right of the boxes that the group begins with.
             digraph.edge(edge.source, title_id(layout.titles[index]), style="invis", weight="0")
     return digraph
 
@@ -48,9 +58,7 @@ def _graph_attributes(plan: Plan, theme: Theme) -> dict[str, str]:
     }
 
 
-def _item(
-    digraph: graphviz.Digraph, item: Item, theme: Theme, layout: Layout, depth: int
-) -> None:
+def _item(digraph: graphviz.Digraph, item: Item, theme: Theme, layout: Layout, depth: int) -> None:
     if isinstance(item, Box):
         digraph.node(item.id, **_box_attributes(item, theme))
         return
@@ -60,7 +68,9 @@ def _item(
         for inner in item.items:
             _item(cluster, inner, theme, layout, depth + 1)
         if beside:
-            cluster.node(title_id(item.id), label=_group_title(item, theme), shape="plain", style="")
+            cluster.node(
+                title_id(item.id), label=_group_title(item, theme), shape="plain", style=""
+            )
         _rows(cluster, layout, item.id)
 
 
@@ -104,9 +114,22 @@ def _box_label(box: Box, theme: Theme) -> str:
     shape = _font(box.shape, theme.muted, 10)
     if not rest:
         return f"<<b>{escape(head + times)}</b>&#160;&#160; {shape}>"
-    first = f'<tr><td align="left"><b>{escape(head + times)}</b></td><td align="right">&#160; {shape}</td></tr>'
-    second = f'<tr><td colspan="2" align="left">{_font(rest, theme.text, 10)}</td></tr>' if rest else ""
-    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{first}{second}</table>>'
+    bold, right = f"<b>{escape(head + times)}</b>", f"&#160; {shape}"
+    below = _font(rest, theme.text, 10)
+    return _table(
+        f'<tr><td align="left">{bold}</td><td align="right">{right}</td></tr>'
+        f'<tr><td colspan="2" align="left">{below}</td></tr>'
+    )
+
+
+def _table(rows: str, padding: int = 1) -> str:
+    """An HTML-like label of rows without lines between them."""
+    return f"<{_inner_table(rows, 0, padding)}>"
+
+
+def _inner_table(rows: str, spacing: int, padding: int) -> str:
+    attributes = f'border="0" cellborder="0" cellspacing="{spacing}" cellpadding="{padding}"'
+    return f"<table {attributes}>{rows}</table>"
 
 
 def _lines(box: Box) -> tuple[str, str]:
@@ -143,7 +166,7 @@ def _group_title(group: Group, theme: Theme) -> str:
     name, *rest = _title_parts(group, theme)
     lines = [name, "&#160; ".join(rest)] if rest else [name]
     rows = "".join(f'<tr><td align="left">{line}</td></tr>' for line in lines)
-    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{rows}</table>>'
+    return _table(rows)
 
 
 def _title_parts(group: Group, theme: Theme) -> list[str]:
@@ -168,21 +191,19 @@ def _heading(plan: Plan, theme: Theme) -> str:
     """The title over the diagram, with the legend of the kinds that are present."""
     entries = [_swatch(kind, theme) for kind in plan.kinds]
     rows = [entries[i : i + LEGEND_COLUMNS] for i in range(0, len(entries), LEGEND_COLUMNS)]
-    legend = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return (
-        '<<table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
-        f'<tr><td><b><font point-size="16">{escape(plan.title)}</font></b></td></tr>'
-        f"<tr><td>{_font(plan.subtitle, theme.muted, 10)}</td></tr>"
-        f'<tr><td><table border="0" cellborder="0" cellspacing="4" cellpadding="0">{legend}</table></td></tr>'
-        "</table>>"
-    )
+    legend = _inner_table("".join(f"<tr>{''.join(row)}</tr>" for row in rows), 4, 0)
+    title = f'<b><font point-size="16">{escape(plan.title)}</font></b>'
+    lines = [title, _font(plan.subtitle, theme.muted, 10), *([legend] if rows else [])]
+    return _table("".join(f"<tr><td>{line}</td></tr>" for line in lines), padding=2)
 
 
 def _swatch(kind: Kind, theme: Theme) -> str:
     paint = theme.paints[kind]
+    colors = f'bgcolor="{paint.fill}" color="{paint.border}"'
+    word = _font(kind.value, theme.muted, 9)
     return (
-        f'<td border="1" fixedsize="true" width="14" height="10" bgcolor="{paint.fill}" '
-        f'color="{paint.border}"></td><td align="left">{_font(kind.value, theme.muted, 9)}&#160;&#160;</td>'
+        f'<td border="1" fixedsize="true" width="14" height="10" {colors}></td>'
+        f'<td align="left">{word}&#160;&#160;</td>'
     )
 
 

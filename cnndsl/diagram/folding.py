@@ -52,81 +52,75 @@ class Folder:
     def runs(self, members: Sequence[Member]) -> Iterator[Run]:
         """The members in order, repetitions of scopes together and all else one by one."""
         filled = [m for m in members if isinstance(m, Node) or any(m.nodes())]
-        starts = [_first(m).id for m in filled]
-        ends = [start + sum(1 for _ in nodes((m,))) for start, m in zip(starts, filled, strict=True)]
         place = 0
         while place < len(filled):
-            period, times = self.repetition(filled, starts, ends, place)
+            period, times = self.repetition(filled, place)
             first = tuple(filled[place : place + period])
-            stop = place + period * times
-            size = ends[place + period - 1] - starts[place]
-            yield Run(first, tuple(filled[stop - period : stop]), times, size)
-            place = stop
+            place += period * times
+            yield Run(first, tuple(filled[place - period : place]), times, len(list(nodes(first))))
 
-    def repetition(
-        self, members: Sequence[Member], starts: list[int], ends: list[int], place: int
-    ) -> tuple[int, int]:
+    def repetition(self, members: Sequence[Member], place: int) -> tuple[int, int]:
         """The length of a repetition that begins here and how many there are: the widest wins."""
         best = (1, 1)
         for period in range(1, min(MAX_PERIOD, (len(members) - place) // 2) + 1):
-            unit = members[place : place + period]
-            if not any(isinstance(m, Scope) for m in unit):
+            last = len(members) - period
+            units = [members[i : i + period] for i in range(place, last + 1, period)]
+            if not any(isinstance(m, Scope) for m in units[0]):
                 continue
-            size = ends[place + period - 1] - starts[place]
-            for exact in (True, False):
-                times = 1
-                while self.follows(members, place, period, times, starts[place], size, exact):
-                    times += 1
-                times = self.until_read_elsewhere(starts[place], size, times)
-                enough = 2 if exact else MIN_GROWING
-                if times >= enough and period * times > best[0] * best[1]:
+            for exact, least in ((True, 2), (False, MIN_GROWING)):
+                times = self.count(units, exact)
+                if times >= least and period * times > best[0] * best[1]:
                     best = (period, times)
         return best
 
-    def follows(
-        self, members: Sequence[Member], place: int, period: int, times: int, start: int, size: int, exact: bool
-    ) -> bool:
-        """Whether repetition number `times` (from 0) is there and equals the first."""
-        here = place + period * times
-        if here + period > len(members):
-            return False
-        first, unit = members[place : place + period], members[here : here + period]
-        if [self.outline(m) for m in first] != [self.outline(m) for m in unit]:
-            return False
-        return self.wired_alike(start, start + size * times, size, exact)
+    def count(self, units: Sequence[Sequence[Member]], exact: bool) -> int:
+        """How many of the units repeat the first."""
+        outline = [self.outline(m) for m in units[0]]
+        start, size = _first(units[0][0]).id, len(list(nodes(units[0])))
+        times = 1
+        for unit in units[1:]:
+            same = [self.outline(m) for m in unit] == outline
+            if not same or not self.wired_alike(start, start + size * times, size, exact):
+                break
+            times += 1
+        return self.until_read_elsewhere(start, size, times)
 
     def wired_alike(self, first: int, begin: int, size: int, exact: bool) -> bool:
-        """Whether both units read and give the same, where `begin` reads the unit before it."""
-        outside: dict[int, int] = {}
-        train_only = self.graph.train_only
+        """Whether the unit at `begin` is wired as the one before; `first` starts the run.
+
+        The second unit reads of the first what that reads of one or more values ahead of the run.
+        """
+        before, sources = begin - size, dict[int, int]()
         for offset in range(size):
-            a, b = self.graph.nodes[first + offset], self.graph.nodes[begin + offset]
-            if not _shaped_alike(a, b, exact) or (a.id in train_only) != (b.id in train_only):
+            a, b = self.graph.nodes[before + offset], self.graph.nodes[begin + offset]
+            if not self.alike(a, b, exact):
                 return False
             for mine, yours in zip(a.inputs, b.inputs, strict=True):
-                if yours >= begin or mine >= first:
-                    alike = mine - first == yours - begin
-                elif yours >= begin - size:  # from the repetition before, as the first reads its source
-                    alike = outside.setdefault(yours - begin, mine) == mine
-                    alike = alike and (begin == first + size or self.steady(first, begin, size, offset))
+                if yours < before:
+                    same = mine == yours
+                elif yours < begin and before == first:
+                    same = mine < first and sources.setdefault(yours, mine) == mine
                 else:
-                    alike = mine == yours
-                if not alike:
+                    same = mine + size == yours
+                if not same:
                     return False
         return True
 
-    def steady(self, first: int, begin: int, size: int, offset: int) -> bool:
-        """Whether the node reads the repetition before it just as the second repetition's does."""
-        second = self.graph.nodes[first + size + offset].inputs
-        return [i - first - size for i in second if i >= first] == [
-            i - begin for i in self.graph.nodes[begin + offset].inputs if i >= begin - size
-        ]
+    def alike(self, a: Node, b: Node, exact: bool) -> bool:
+        """Whether nodes of one op have equal shapes, or shapes that differ in channels alone."""
+        phases = {node.id in self.graph.train_only for node in (a, b)}
+        if len(phases) > 1 or len(a.inputs) != len(b.inputs):
+            return False
+        if exact:
+            return (a.shape, a.input_shapes) == (b.shape, b.input_shapes)
+        return len(a.shape) == len(b.shape) and a.shape[1:] == b.shape[1:]
 
     def until_read_elsewhere(self, start: int, size: int, times: int) -> int:
         """How many repetitions there are before one that something behind the next one reads."""
         for index in range(times - 1):
             begin = start + index * size
-            if any(self.last_reader.get(i, 0) >= begin + 2 * size for i in range(begin, begin + size)):
+            own = range(begin, begin + size)
+            if any(self.last_reader.get(node, 0) >= begin + 2 * size for node in own):
                 return index + 1
         return times
 
@@ -154,10 +148,3 @@ def _first(member: Member) -> Node:
 
 def _segment(member: Member) -> str:
     return member.path.rpartition(".")[2]
-
-
-def _shaped_alike(a: Node, b: Node, exact: bool) -> bool:
-    """Whether two nodes have equal shapes, or else shapes that differ in their channels alone."""
-    if exact:
-        return a.shape == b.shape and a.input_shapes == b.input_shapes
-    return a.shape[1:] == b.shape[1:] and len(a.shape) == len(b.shape)

@@ -25,6 +25,7 @@ class Layout:
 
 
 def arrange(plan: Plan) -> Layout:
+    """The hints for a plan."""
     home = _homes(plan.items, "")
     titles: dict[int, str] = {}
     loose: set[int] = set()
@@ -35,7 +36,8 @@ def arrange(plan: Plan) -> Layout:
         if entry is not None and isinstance(group.items[0], Box) and own[0].kind is not Kind.JOINT:
             titles[entry] = group.id
         if any(box.kind is Kind.JOINT for box in own):
-            loose |= {i for i, e in enumerate(plan.edges) if e.source in ids and e.target not in ids}
+            out = [e.source in ids and e.target not in ids for e in plan.edges]
+            loose |= {index for index, leaves in enumerate(out) if leaves}
     return Layout(titles, _rows(plan.edges, home), frozenset(loose))
 
 

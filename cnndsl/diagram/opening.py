@@ -1,4 +1,4 @@
-"""Which groups are open: all down to a depth, and beyond it one of each kind while there is room."""
+"""Which groups are open: all down to a depth, and below it one of each kind if there is room."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def opened(items: Sequence[Item], depth: int | None) -> tuple[Item, ...]:
     if depth is not None:
         return _cut(items, depth, frozenset())
     levels = _levels(items)
-    depth = next((d for d in range(levels, 0, -1) if _count(_cut(items, d, frozenset())) <= READABLE), 0)
+    counts = {depth: _count(_cut(items, depth, frozenset())) for depth in range(levels + 1)}
+    depth = max((depth for depth, count in counts.items() if count <= READABLE), default=0)
     return _with_samples(items, depth) if depth < levels else tuple(items)
 
 

@@ -1,4 +1,4 @@
-"""What a diagram shows, before any word of DOT: boxes in nested groups, and the edges between them."""
+"""What a diagram shows, before any word of DOT: boxes in nested groups, and edges between them."""
 
 from __future__ import annotations
 

@@ -38,9 +38,10 @@ def make_plan(
     items = opened(_Planner(graph, fold, fuse).all_items(), depth)
     items, links = in_columns(items, edges(graph, items), columns)
     total = cost(graph)
+    params, macs = words.quantity(total.params), words.quantity(total.macs)
     return Plan(
         title=graph.variant or graph.name,
-        subtitle=f"{words.quantity(total.params)} parameters, {words.quantity(total.macs)} multiply-adds",
+        subtitle=f"{params} parameters, {macs} multiply-adds",
         about=" ".join(graph.about.split()),
         items=items,
         edges=links,
@@ -71,7 +72,12 @@ class _Planner:
     def all_items(self) -> tuple[Item, ...]:
         """Everything, each output beside the outermost item that computes it."""
         items = self.items(self.graph.root.members, "")
-        number = {node: i for i, item in enumerate(items) for box in boxes([item]) for node in box.nodes}
+        number = {
+            node: index
+            for index, item in enumerate(items)
+            for box in boxes([item])
+            for node in box.nodes
+        }
         ends = {output.name: number[output.node] for output in self.graph.outputs}
         return tuple(
             shown
@@ -176,8 +182,10 @@ class _Planner:
         # The scope's group is drawn around what repeats with it: a dense layer and its concat.
         inner: list[Item] = []
         for member in run.members:
-            own = isinstance(member, Scope)
-            inner += self.items(member.members if own else [member], scope.path if own else base)
+            if isinstance(member, Scope):
+                inner += self.items(member.members, member.path)
+            else:
+                inner += self.items([member], base)
         return [self.wrap(run, tuple(inner), base)]
 
     def record(self, run: Run) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from importlib import metadata
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 
 import graphviz
@@ -38,17 +40,37 @@ def render(diagram: graphviz.Digraph | str, format: str = "svg") -> bytes:
 
 
 def _pdf(dot: str) -> bytes:
+    """The SVG as PDF, or Graphviz's own where letters are beyond the fonts that every PDF has."""
     system = shutil.which("dot")
-    if system is None:
+    if system is not None and (not _is_western(dot) or find_spec("svglib") is None):
+        return _run([system], dot, "pdf")
+    if find_spec("svglib") is None:
         raise RenderError(
-            "a PDF needs Graphviz on the system",
-            "install it (`apt install graphviz`, `brew install graphviz`), or write SVG or PNG",
+            "nothing that writes PDF was found",
+            "run `pip install svglib`, or install Graphviz (`apt install graphviz`)",
         )
-    return _run([system], dot, "pdf")
+    return _converted(_run(_renderer(), dot, "svg"))
+
+
+def _is_western(text: str) -> bool:
+    try:
+        text.encode("cp1252")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _converted(svg: bytes) -> bytes:
+    """An SVG as PDF of one page of its size; equal pictures give equal bytes."""
+    drawing = import_module("svglib.svglib").svg2rlg(BytesIO(svg))
+    if drawing is None:
+        raise RenderError("svglib could not read the diagram", "write SVG instead")
+    pdf = import_module("reportlab.graphics.renderPDF")
+    return bytes(pdf.drawToString(drawing, msg="", canvasKwds={"invariant": 1}))
 
 
 def _renderer() -> list[str]:
-    """The command that lays out: the package's own, which gives the same bytes everywhere, or `dot`."""
+    """The command that lays out: the package's, whose bytes are the same everywhere, or `dot`."""
     own = _packaged()
     if own is not None:
         return [str(own), "-q"]

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torchvision import datasets
 
-from cnndsl.train.data import Bytes
-from cnndsl.train.errors import TrainError
+from cnndsl.training.data import Bytes
+from cnndsl.training.errors import TrainError
 
 _CLASSES = {
     "mnist": datasets.MNIST,

@@ -13,9 +13,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.datasets import ImageFolder
 
-from cnndsl.train.data import Batch, Split, View
-from cnndsl.train.errors import TrainError
-from cnndsl.train.order import order
+from cnndsl.training.data import Batch, Split, View
+from cnndsl.training.errors import TrainError
+from cnndsl.training.order import order
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from cnndsl.train.loop import Metrics, Tick, Watch
+from cnndsl.training.loop import Metrics, Tick, Watch
 
 
 def watch_for(bar: bool, epochs: int) -> Watch:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnndsl.train.errors import TrainError
-from cnndsl.train.recipe import Recipe, recipe_schema
+from cnndsl.training.errors import TrainError
+from cnndsl.recipe import Recipe, recipe_schema
 
 if TYPE_CHECKING:
-    from cnndsl.train.session import Result, run
+    from cnndsl.training.session import Result, run
 
 __all__ = ["Recipe", "Result", "TrainError", "recipe_schema", "run"]
 
@@ -19,6 +19,6 @@ __all__ = ["Recipe", "Result", "TrainError", "recipe_schema", "run"]
 def __getattr__(name: str) -> Any:
     if name not in ("Result", "run"):
         raise AttributeError(f"module {__name__} has no attribute {name}")
-    from cnndsl.train import session
+    from cnndsl.training import session
 
     return getattr(session, name)

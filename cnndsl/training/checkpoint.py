@@ -14,31 +14,25 @@ from typing import IO, Any
 
 import torch
 
-from cnndsl.train.errors import TrainError
-from cnndsl.train.loop import Metrics
+from cnndsl.files import write_atomically
+from cnndsl.training.errors import TrainError
+from cnndsl.training.loop import Metrics
 
 BEST, LAST, METRICS = "best.pt", "last.pt", "metrics.csv"
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file so that a crash at any moment leaves the old one or the new one, both whole."""
-    fresh = path.with_name(f".{path.name}.tmp")
+def write(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
+    """Write a file whole or not at all; a failure is told in words."""
     try:
-        with open(fresh, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
+        write_atomically(path, fill)
     except (OSError, RuntimeError) as e:  # torch.save tells of a full disk by RuntimeError
         raise TrainError(f"cannot write {path}: {' '.join(str(e).split())}") from e
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def save(folder: Path, state: dict[str, Any], best: bool) -> None:
     """Write `last.pt`, and make it `best.pt` too where it is the best so far."""
     last = folder / LAST
-    write_atomically(last, lambda file: torch.save(state, file))
+    write(last, lambda file: torch.save(state, file))
     if best:
         _share(last, folder / BEST)
 
@@ -50,7 +44,7 @@ def _share(source: Path, path: Path) -> None:
         os.link(source, fresh)
     except OSError:
         with open(source, "rb") as whole:
-            write_atomically(path, lambda file: shutil.copyfileobj(whole, file))
+            write(path, lambda file: shutil.copyfileobj(whole, file))
     else:
         os.replace(fresh, path)
 
@@ -71,7 +65,7 @@ def write_metrics(folder: Path, rows: Sequence[Metrics]) -> None:
     table.writerow(field.name for field in dataclasses.fields(Metrics))
     table.writerows([_cell(value) for value in dataclasses.astuple(row)] for row in rows)
     encoded = text.getvalue().encode()
-    write_atomically(folder / METRICS, lambda file: file.write(encoded))
+    write(folder / METRICS, lambda file: file.write(encoded))
 
 
 def _cell(value: float) -> str:

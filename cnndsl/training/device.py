@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from cnndsl.train.errors import TrainError
+from cnndsl.training.errors import TrainError
 
 
 @dataclass(frozen=True)

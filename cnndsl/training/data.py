@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from cnndsl.diagnostics import suggest
-from cnndsl.train.errors import TrainError
-from cnndsl.train.recipe import DATA_NAMES
+from cnndsl.training.errors import TrainError
+from cnndsl.recipe import DATA_NAMES
 
 Batch = tuple[Tensor, Tensor]
 """Images, float [batch, channels, height, width], and labels, int64 [batch]; on the device."""
@@ -110,7 +110,7 @@ _FACTS = {
 def find_facts(name: str, root: Path | None) -> Facts:
     """What is known of a data set before its images are read; a folder is listed."""
     if name == "folder":
-        from cnndsl.train.folder import class_names
+        from cnndsl.training.folder import class_names
 
         return Facts(name, 3, class_names(folder_root(root)))
     if name not in _FACTS:
@@ -139,13 +139,13 @@ def load(
 ) -> Split:
     """The two parts of a data set, for a network of this height and width."""
     if name == "folder":
-        from cnndsl.train.folder import read_folder
+        from cnndsl.training.folder import read_folder
 
         return read_folder(folder_root(root), seed, size, device)
     if name == "digits":
         train, val = split_digits(*read_digits())
     else:
-        from cnndsl.train.download import read_torchvision
+        from cnndsl.training.download import read_torchvision
 
         train, val = read_torchvision(name, root or Path("data"), echo)
     view = View(size, *mean_std(train[0]), device)
@@ -154,7 +154,7 @@ def load(
 
 def read_digits() -> Bytes:
     """The 1,797 embedded digits: 8 × 8 pixels, their 17 levels of grey spread over a byte."""
-    packed = files("cnndsl.train").joinpath("digits.csv.gz").read_bytes()
+    packed = files("cnndsl.training").joinpath("digits.csv.gz").read_bytes()
     text = gzip.decompress(packed).decode("ascii")
     table = torch.tensor([[int(cell) for cell in row.split(",")] for row in text.split()])
     levels = table[:, :-1].view(-1, 1, 8, 8)

@@ -1,0 +1,214 @@
+"""The commands as users run them: output, files and exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cnndsl.cli import app
+
+ROOT = Path(__file__).parent.parent
+BAD = "input: [3, 8, 8]\nbody:\n  - {conv: {out: 4, kernal: 3}}\n  - linear: 10\n"
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(app, list(args))
+
+
+def test_table_of_layers() -> None:
+    done = run("build", "lenet")
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["path", "op", "output", "params", "macs"]
+    assert any(line.split()[:3] == ["0", "conv", "5×5,"] for line in lines)
+    assert "61,706 parameters, 416,520 multiply-adds" in lines[-1]
+
+
+@pytest.mark.parametrize("spec", ["specs/inception.yaml", "specs/resnet.yaml:resnet50", "resnet50"])
+def test_check_shapes(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    done = run("build", spec, "--check-shapes")
+    assert done.exit_code == 0
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("ok ")
+    assert " 0 expectations" not in last
+
+
+def test_check_shapes_confirms_all_variants(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    told = run("build", "specs/resnet.yaml", "--check-shapes").stdout
+    for name in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"):
+        assert f"ok  resnet:{name}: " in told
+
+
+def test_check_shapes_finds_a_wrong_variant(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "params: {n: 4}\nvariants: {a: {}, b: {n: 8}}\ninput: [3, 8, 8]\nbody: [conv: $n]\n"
+        "expect: {a: {params: 16}, b: {params: 33}}\n"
+    )
+    done = run("build", str(path), "--check-shapes")
+    assert done.exit_code == 1
+    assert ":5:39: error[expect]: params: the spec expects 33, the network has 32" in done.stderr
+    assert run("build", str(path), "--check-shapes", "--variant", "a").exit_code == 0
+
+
+def test_json() -> None:
+    told = json.loads(run("build", "googlenet", "--json").stdout)
+    assert list(told) == [
+        *("name", "variant", "input", "outputs", "params", "macs", "min_input", "layers"),
+        "diagnostics",
+    ]
+    assert told["variant"] == "googlenet"
+    assert told["input"] == [3, 224, 224]
+    assert told["outputs"]["aux1"] == {"shape": [1000], "train_only": True, "loss_weight": 0.3}
+    assert (told["params"], told["macs"], told["min_input"]) == (13004888, 1498376192, 15)
+    first = told["layers"][0]
+    assert first == {
+        "path": "conv1.conv",
+        "op": "conv",
+        "input": [3, 224, 224],
+        "output": [64, 112, 112],
+        "params": 9408,
+        "macs": 118013952,
+    }
+    merge = next(layer for layer in told["layers"] if layer["op"] == "concat")
+    assert [shape[0] for shape in merge["input"]] == [64, 128, 32, 32]
+
+
+def test_json_of_a_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(BAD)
+    done = run("build", str(path), "--json")
+    assert done.exit_code == 1
+    (told,) = json.loads(done.stdout)["diagnostics"]
+    assert (told["line"], told["column"], told["code"]) == (3, 21, "schema")
+    assert told["severity"] == "error"
+    assert told["help"] == "did you mean `kernel`?"
+    assert set(told) == {"file", "line", "column", "code", "severity", "message", "help"}
+
+
+def test_mistakes_are_told_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(BAD)
+    done = run("build", str(path))
+    assert done.exit_code == 1
+    assert "    3 |   - {conv: {out: 4, kernal: 3}}" in done.stderr
+    assert "      |                     ^^^^^^" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["build", "resnet50", "--variant", "resnet5"], 1, "did you mean `resnet50`?"),
+        (["build", "resnet51"], 1, "did you mean `resnet50`?"),
+        (["build", "nowhere.yaml"], 1, "cannot read nowhere.yaml"),
+        (["build", "resnet50", "--set", "depth=[1]"], 1, "did you mean `depths`?"),
+        (["build", "resnet50", "--set", "depths"], 1, "is not NAME=VALUE"),
+        (["build", "resnet50", "--set", "depths=[1,"], 1, "--set:"),
+        (["build", "resnet50", "--set", "classes=many"], 1, "`classes` takes an integer"),
+        (["build", "resnet50", "--input", "3,x,3"], 1, "positive integers"),
+        (["build", "lenet", "--input", "1,4,4"], 1, "does not fit"),
+        (["build", "lenet", "--nonsense"], 2, "No such option"),
+        (["build"], 2, "Missing argument"),
+        (["draw", "lenet", "--format", "gif"], 2, "no format `gif`"),
+        (["train", "lenet", "--epochs", "0"], 2, "--epochs"),
+        (["train", "lenet", "--device", "gpu"], 1, "gpu"),
+        (["train", "lenet", "--data", "imagenet"], 1, "imagenet"),
+        (["build", "lenet", "-o", "nowhere/at/all.py"], 1, "cannot write"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_mistakes(args: list[str], code: int, words: str) -> None:
+    done = run(*args)
+    assert done.exit_code == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_set_and_input_change_the_network() -> None:
+    args = ["--set", "classes=7", "--set", "depths=[1, 1, 1, 1]", "--input", "3,64,64", "--json"]
+    told = json.loads(run("build", "resnet", *args).stdout)
+    assert told["outputs"]["output"]["shape"] == [7]
+    assert told["input"] == [3, 64, 64]
+
+
+def test_cuda_without_a_gpu_names_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    done = run("train", "resnet", "--device", "cuda")
+    assert done.exit_code == 1
+    assert "--device cpu" in done.stderr
+
+
+def test_writes_source(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text("old")
+    assert run("build", "lenet", "-o", str(path)).exit_code == 0
+    assert "class Lenet(nn.Sequential):" in path.read_text()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_verify() -> None:
+    done = run("build", "inception", "--verify")
+    assert done.exit_code == 0
+    assert "verified: 26 layers" in done.stdout
+
+
+def test_draw_svg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / "resnet.svg"
+    assert run("draw", "specs/resnet.yaml", "-o", str(path)).exit_code == 0
+    assert ElementTree.fromstring(path.read_text()).tag.endswith("svg")
+
+
+def test_draw_dot_to_standard_output() -> None:
+    done = run("draw", "lenet")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("digraph")
+
+
+def test_schema_of_a_file(tmp_path: Path) -> None:
+    done = run("schema", "resnet", "-o", str(tmp_path / "schema.json"))
+    assert done.exit_code == 0
+    node = json.loads((tmp_path / "schema.json").read_text())["$defs"]["node"]
+    assert node["properties"]["Bottleneck"]["properties"]["width"]["type"] == ["integer", "string"]
+
+
+def test_train_end_to_end(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = run("train", "lenet", "--epochs", "1", "--device", "cpu", "-o", str(out))
+    assert done.exit_code == 0, done.stderr
+    assert {path.name for path in out.iterdir()} == {"best.pt", "last.pt", "metrics.csv"}
+    assert len((out / "metrics.csv").read_text().splitlines()) == 2
+    again = run("train", "lenet", "--epochs", "1", "--device", "cpu", "-o", str(out))
+    assert again.exit_code == 1
+    assert "holds an earlier run" in again.stderr
+
+
+def test_network_is_compiled_for_the_data(tmp_path: Path) -> None:
+    args = ["--set", "depths=[1, 1, 1, 1]", "--epochs", "1", "--device", "cpu"]
+    done = run("train", "resnet", *args, "-o", str(tmp_path / "run"))
+    assert done.exit_code == 0, done.stderr
+    assert "3×224×224 → 1×32×32, 1000 → 10 classes, for digits" in done.stdout.splitlines()[0]
+
+
+def test_module_runs_as_a_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cnndsl", "--version"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.stdout.startswith("cnndsl 0.")
+
+
+def test_pipes_may_close_early() -> None:
+    command = f"{sys.executable} -m cnndsl build resnet152 | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.startswith("path")
+    assert "Traceback" not in done.stderr
