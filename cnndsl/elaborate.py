@@ -21,10 +21,11 @@ from cnndsl.recipe import Recipe
 from cnndsl.scopes import RESERVED, OpenScope
 from cnndsl.values import BlockRef, Env, Evaluator, Home, Poison, convert, public
 
-MAX_STEPS = 50_000
+MAX_STEPS = 20_000
 MAX_DEPTH = 60
 MAX_ROWS = 10_000
 MAX_ELEMENTS = 2**40
+MAX_SEGMENT = 100
 
 SEGMENT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
@@ -47,8 +48,9 @@ class Request:
 
 def elaborate(spec: syntax.Spec, request: Request, report: Report) -> Graph | None:
     """The network of a spec; None where a mistake was reported."""
-    home = _home(spec, request, report)
-    walk = _Walk(report, Evaluator(report), home, contracts=request.input is None)
+    evaluator = Evaluator(report)
+    home = _home(spec, request, evaluator, {})
+    walk = _Walk(report, evaluator, home, contracts=request.input is None)
     try:
         graph = walk.network(request)
     except Stop:
@@ -56,17 +58,26 @@ def elaborate(spec: syntax.Spec, request: Request, report: Report) -> Graph | No
     return None if report.failed or graph is None else prune(graph, report)
 
 
-def _home(spec: syntax.Spec, request: Request, report: Report) -> Home:
-    """The file's parameters: defaults, then an extending file's values, the variant's, the request's."""
-    imports = {alias: _home(file, Request(), report) for alias, file in spec.imports.items()}
+def _home(
+    spec: syntax.Spec, request: Request, evaluator: Evaluator, known: dict[int, Home]
+) -> Home:
+    """The file's parameters: defaults, then an extending file's values, the variant's, the request's.
+
+    `known` are the homes of imported files by the identity of their trees: a file has one.
+    """
+    if id(spec) in known:
+        return known[id(spec)]
+    imports = {
+        alias: _home(file, Request(), evaluator, known) for alias, file in spec.imports.items()
+    }
     empty = Home(spec, {}, imports)
     variant = spec.variants.get(request.variant, ())
     given = {arg.name: arg for arg in (*spec.overrides, *variant, *request.params)}
-    evaluator = Evaluator(report)
     env = Env(empty)
     values = evaluator.bind(spec.params, given, env, env, spec.span, spec.name)
     values |= evaluator.let(spec.let, env.extended(values))
-    return Home(spec, values, imports)
+    known[id(spec)] = Home(spec, values, imports)
+    return known[id(spec)]
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,8 @@ class _Walk:
     pending: list[tuple[syntax.Head, str]] = field(default_factory=list)
     outputs: dict[str, Output | None] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
+    used: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How far the numbers behind a word went in a scope, by its path."""
     steps: int = 0
     confirmed: int = 0
     skipped_contracts: int = 0
@@ -199,12 +212,12 @@ class _Walk:
 
     def finish_heads(self, last: Ref, place: Place) -> None:
         for head, source in self.pending:
-            if source:
+            if source and not self.failed_above(source):
                 assert head.source is not None
                 help = suggest(source, list(self.values))
                 self.report.error("name", f"no value is named `{source}`", head.source.span, help)
             else:
-                self.head(head, last, place)
+                self.head(head, None if source else last, place)
         if not self.home.spec.outputs and last is not None:
             self.outputs["output"] = Output("output", last)
 
@@ -270,15 +283,24 @@ class _Walk:
                 name = label or (self.segment(at.name, env) if at.name else "")
                 result = self.dispatch(node, x, here, name)
         except Poison:
-            return None
+            return self.lost(node, place, label)
         if at.shape is not None:
             self.contract(at.shape, result, env)
         if not place.scope.path and self.pending:
             self.ready_heads(replace(place, env=Env(self.home)))
         return result
 
+    def lost(self, node: syntax.Node, place: Place, label: str) -> None:
+        """Keep the name of a node that failed before it took its name, so that `from` knows it."""
+        name = node.at.name
+        known = name.value if isinstance(name, syntax.Const) else ""
+        if path := label or str(known or ""):
+            self.values.setdefault(place.scope.join(path), None)
+
     def count(self, node: syntax.Node, place: Place) -> None:
         self.steps += 1
+        if self.evaluator.exhausted or self.report.full:
+            raise Stop
         if self.steps > MAX_STEPS:
             message = f"more than {MAX_STEPS} steps"
         elif place.depth > MAX_DEPTH:
@@ -346,6 +368,7 @@ class _Walk:
 
     def loop(self, node: syntax.For, x: Ref, place: Place, label: str) -> Ref:
         for row in self.rows(node, place.env):
+            self.count(node, place)
             env = place.env.extended(row).at(self.shape(x))
             inner = replace(place, env=env)
             name = label or (self.segment(node.at.name, env) if node.at.name else "")
@@ -408,7 +431,7 @@ class _Walk:
         if ref is None:  # an unknown block, told by the check of names
             return self.record_scope(scope, None)
         block, given = ref.block, {arg.name: arg for arg in args}
-        for unknown in set(given) - {param.name for param in block.params}:
+        for unknown in sorted(set(given) - {param.name for param in block.params}):
             known = [param.name for param in block.params]
             message = f"{block.name} has no parameter `{unknown}`"
             self.report.error(
@@ -492,6 +515,8 @@ class _Walk:
             weights = [Shape(weight) for weight in op.weights(known[0]).values()]
         except Reject as e:
             self.fail("shape", e.message, spans.get(e.arg, span), place, e.help)
+        except OverflowError:
+            self.fail("bound", f"{op.name}: the numbers are too large", span, place)
         if max(tensor.size for tensor in (shape, *weights)) > MAX_ELEMENTS:
             self.fail("bound", f"{op.name} needs a tensor of more than 2**40 elements", span, place)
         return len(self.nodes)
@@ -513,7 +538,7 @@ class _Walk:
             ref = self.infer(op, inputs, place, span, {})
         except Poison:
             return None
-        segment = place.scope.free(op.name)
+        segment = self.free(place.scope, op.name)
         path = self.take(segment, span, place)
         self.add(op, inputs, path, place, span, segment)
         self.values[path] = ref
@@ -533,9 +558,21 @@ class _Walk:
             help = "put the loop's variable in the name, as `name: stage$i`" if first == span else ""
             message = f"the name `{path}` is taken, first on line {first.line}"
             self.report.error("name", message, span, help, place.env.frames)
-            return scope.join(scope.free(segment))
+            return scope.join(self.free(scope, segment))
         scope.taken[segment] = span
         return path
+
+    def free(self, scope: OpenScope, word: str) -> str:
+        """`word`, or with a number behind it, whatever the scope has not used yet."""
+        n = self.used.get((scope.path, word), 0)
+        segment = word
+        while n or segment in scope.taken:
+            n += 1
+            segment = word if n == 1 else f"{word}_{n}"
+            if segment not in scope.taken:
+                break
+        self.used[scope.path, word] = n
+        return segment
 
     def open(self, segment: str, span: Span, place: Place) -> OpenScope:
         path = self.take(segment, span, place)
@@ -559,8 +596,8 @@ class _Walk:
             message = f"`{name}` is an attribute of every nn.Module; choose another name"
             self.report.error("name", message, term.span, "", env.frames)
             raise Poison
-        if not name or not set(name) <= SEGMENT:
-            message = f"a name is of letters, digits, `_` and `-`, found {show(name)}"
+        if not 1 <= len(name) <= MAX_SEGMENT or not set(name) <= SEGMENT:
+            message = f"a name has letters, digits, `_` and `-`, found {show(name)}"
             self.report.error("name", message, term.span, "", env.frames)
             raise Poison
         return name
@@ -570,11 +607,18 @@ class _Walk:
         name = self.text(term, place.env, "from")
         scope: OpenScope | None = place.scope
         while scope is not None:
-            if scope.join(name) in self.values:
-                return self.values[scope.join(name)]
+            path = scope.join(name)
+            if path in self.values or self.failed_above(path):
+                return self.values.get(path)
             scope = None if scope.block else scope.parent
         known = [path for path in self.values if "." not in path]
         self.fail("name", f"no value before this is named `{name}`", term.span, place, suggest(name, known))
+
+    def failed_above(self, path: str) -> bool:
+        """Whether a path may be missing only since a value failed that would hold it."""
+        parts = path.split(".")
+        above = (".".join(parts[:n]) for n in range(1, len(parts)))
+        return any(self.values.get(outer, 0) is None for outer in above)
 
     # --- small things ---
 

@@ -365,6 +365,8 @@ def _embedded(text: str, start: int) -> tuple[Expr, int]:
     if not found:
         what = "write $(…)" if text.startswith("${", start) else "a `$` itself is written `$$`"
         raise ExprError("`$` begins a name or `(`", start, start + 1, what)
+    if found[0].isidentifier() and found[0] not in KEYWORDS:
+        return Expr("name", start + 1, found.end(), found[0]), found.end()
     return _Parser(text[: found.end()], start + 1).whole(), found.end()
 
 

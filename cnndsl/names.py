@@ -6,6 +6,7 @@ It reads the whole file, also blocks that no variant calls and nodes that `when`
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from dataclasses import dataclass
 
 from cnndsl import syntax
@@ -61,7 +62,7 @@ class _Checker:
     def error(self, code: str, message: str, span: Span, word: str, known: Iterable[str]) -> None:
         """Report an unknown word, with the known one that it may stand for."""
         if not self.report.full:
-            self.report.error(code, message, span, suggest(word, list(known)))
+            self.report.error(code, message, span, suggest(word, sorted(known)))
 
     def params(self, params: tuple[syntax.Param, ...], known: set[str]) -> set[str]:
         known = set(known)
@@ -185,7 +186,7 @@ class _Checker:
         for name in names(expr):
             if name.value not in known and name.value not in self.spec.blocks:
                 span = term.span.inside(term.text, name.start, name.end)
-                words = [*sorted(known), *self.spec.blocks]
+                words = chain(known, self.spec.blocks)
                 self.error("expression", f"unknown name `{name.value}`", span, name.value, words)
 
 

@@ -18,7 +18,7 @@ import yaml
 from cnndsl.diagnostics import Report, Source, Span
 from cnndsl.faults import explain
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 300_000
 MAX_DEPTH = 60
 MAX_VALUES = 20_000
 

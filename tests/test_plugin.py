@@ -111,7 +111,7 @@ def test_is_checked_and_verified(site: Path) -> None:
 
 
 def test_is_drawn(site: Path) -> None:
-    assert "bend" in cnndsl(site, "draw", "net.yaml")
+    assert "swoosh" in cnndsl(site, "draw", "net.yaml").lower()
 
 
 def test_is_emitted_and_trains(site: Path) -> None:

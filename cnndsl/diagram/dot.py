@@ -215,8 +215,8 @@ def _font(text: str, color: str, size: int) -> str:
 
 
 def escape(text: str) -> str:
-    """Text within an HTML-like label."""
-    return html.escape(_printable(text))
+    """Text within an HTML-like label, where Graphviz replaces `\\N` and the like too."""
+    return html.escape(_printable(text)).replace("\\", "\\\\")
 
 
 def plain(text: str) -> str:

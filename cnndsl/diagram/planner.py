@@ -229,7 +229,7 @@ class _Planner:
             op=scope.block,
             text=words.arguments(scope) if scope.block else words.layer_count(inside),
             shape=self.shape(result),
-            nodes=self.all_alike(inside),
+            nodes=tuple(sorted(set(self.all_alike(inside)))),
             shown=tuple(node.id for node in inside),
             times=run.times,
             train_only=all(node.id in self.graph.train_only for node in inside),

@@ -36,7 +36,7 @@ def render(diagram: graphviz.Digraph | str, format: str = "svg") -> bytes:
         raise RenderError(f"`{format}` is no format of diagrams", f"formats: {', '.join(FORMATS)}")
     if format == "pdf":
         return _pdf(dot)
-    return _run(_renderer(), dot, format)
+    return _laid_out(dot, format)
 
 
 def _pdf(dot: str) -> bytes:
@@ -49,7 +49,7 @@ def _pdf(dot: str) -> bytes:
             "nothing that writes PDF was found",
             "run `pip install svglib`, or install Graphviz (`apt install graphviz`)",
         )
-    return _converted(_run(_renderer(), dot, "svg"))
+    return _converted(_laid_out(dot, "svg"))
 
 
 def _is_western(text: str) -> bool:
@@ -66,25 +66,29 @@ def _converted(svg: bytes) -> bytes:
     if drawing is None:
         raise RenderError("svglib could not read the diagram", "write SVG instead")
     pdf = import_module("reportlab.graphics.renderPDF")
-    return bytes(pdf.drawToString(drawing, msg="", canvasKwds={"invariant": 1}))
+    return bytes(pdf.drawToString(drawing, msg="", invariant=1))
 
 
-def _renderer() -> list[str]:
-    """The command that lays out: the package's, whose bytes are the same everywhere, or `dot`."""
-    own = _packaged()
-    if own is not None:
-        return [str(own), "-q"]
-    system = shutil.which("graphviz-pure") or shutil.which("dot")
-    if system is None:
+def _laid_out(dot: str, format: str) -> bytes:
+    """The picture, by the package's renderer, whose bytes are the same everywhere, or by `dot`."""
+    own, system = _packaged(), shutil.which("dot")
+    if own is None and system is None:
         raise RenderError(
             "no renderer for diagrams was found",
             "run `pip install graphviz-pure`, or write DOT (`--format dot`)",
         )
-    return [system, "-q"]
+    if own is None:
+        return _run([str(system), "-q"], dot, format)
+    try:
+        return _run([own, "-q"], dot, format)
+    except RenderError:
+        if system is None:
+            raise
+        return _run([system, "-q"], dot, format)
 
 
-def _packaged() -> Path | None:
-    """The executable of the package graphviz-pure, beside the interpreter or where pip put it."""
+def _packaged() -> str | None:
+    """The executable of the package graphviz-pure: beside the interpreter or where pip put it."""
     names = ("graphviz-pure", "graphviz-pure.exe")
     beside = [Path(sys.executable).parent / name for name in names]
     try:
@@ -92,7 +96,8 @@ def _packaged() -> Path | None:
     except metadata.PackageNotFoundError:
         files = []
     installed = [Path(str(file.locate())) for file in files if file.name in names]
-    return next((path for path in (*beside, *installed) if path.is_file()), None)
+    found = next((str(path) for path in (*beside, *installed) if path.is_file()), None)
+    return found or shutil.which("graphviz-pure")
 
 
 def _run(command: list[str], dot: str, format: str) -> bytes:
