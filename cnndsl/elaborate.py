@@ -74,7 +74,7 @@ def _home(
     variant = spec.variants.get(request.variant, ())
     given = {arg.name: arg for arg in (*spec.overrides, *variant, *request.params)}
     env = Env(empty)
-    values = evaluator.bind(spec.params, given, env, env, spec.span, spec.name)
+    values = evaluator.bind(spec.params, given, env, env, None, spec.name)
     values |= evaluator.let(spec.let, env.extended(values))
     known[id(spec)] = Home(spec, values, imports)
     return known[id(spec)]
@@ -87,6 +87,8 @@ class Place:
     env: Env
     scope: OpenScope
     depth: int = 0
+    named: Span | None = None
+    """Where the name of the current node is written, if it has one."""
 
     def deeper(self) -> Place:
         return replace(self, depth=self.depth + 1)
@@ -269,7 +271,7 @@ class _Walk:
         self.count(node, place)
         at = node.at
         env = place.env.at(self.shape(x))
-        here = replace(place.deeper(), env=env)
+        here = replace(place.deeper(), env=env, named=at.name.span if at.name else None)
         try:
             if at.when is not None and not self.truth(at.when, env, "when"):
                 return x
@@ -302,12 +304,13 @@ class _Walk:
         if self.evaluator.exhausted or self.report.full:
             raise Stop
         if self.steps > MAX_STEPS:
-            message = f"more than {MAX_STEPS} steps"
+            message, help = f"more than {MAX_STEPS} steps", "a loop or a block repeats too often"
         elif place.depth > MAX_DEPTH:
             message = f"blocks and structures nested more than {MAX_DEPTH} deep"
+            help = "does a block call itself?"
         else:
             return
-        self.report.error("bound", message, node.at.span, "", place.env.frames[-3:])
+        self.report.error("bound", message, node.at.span, help, place.env.frames[-3:])
         raise Stop
 
     def dispatch(self, node: syntax.Node, x: Ref, place: Place, name: str) -> Ref:
@@ -325,7 +328,8 @@ class _Walk:
                 return self.record(name, at.span, None, place) if name else None
         if name:  # what groups nodes opens a scope for its name
             inner = self.open(name, node.at.span, place)
-            return self.record_scope(inner, self.group(node, x, replace(place, scope=inner)))
+            within = replace(place, scope=inner, named=None)
+            return self.record_scope(inner, self.group(node, x, within))
         return self.group(node, x, place)
 
     def group(self, node: syntax.Node, x: Ref, place: Place) -> Ref:
@@ -370,7 +374,7 @@ class _Walk:
         for row in self.rows(node, place.env):
             self.count(node, place)
             env = place.env.extended(row).at(self.shape(x))
-            inner = replace(place, env=env)
+            inner = replace(place, env=env, named=None)
             name = label or (self.segment(node.at.name, env) if node.at.name else "")
             if name:
                 scope = self.open(name, node.at.name.span if node.at.name else node.at.span, place)
@@ -444,6 +448,9 @@ class _Walk:
         own = replace(own, locals=bound, frames=(frame, *place.env.frames))
         own = own.extended(self.evaluator.let(block.let, own))
         scope.block, scope.args = block.name, public(own.locals)
+        scope.defaults = {
+            p.name: p.default.value for p in block.params if isinstance(p.default, syntax.Const)
+        }
         return self.record_scope(scope, self.body(block.body, x, Place(own, scope, place.depth)))
 
     def op(
@@ -552,6 +559,7 @@ class _Walk:
     def take(self, segment: str, span: Span, place: Place) -> str:
         """The path of a new name in the scope; a second one is an error."""
         scope = place.scope
+        span = place.named or span
         path = scope.join(segment)
         if segment in scope.taken:
             first = scope.taken[segment]
@@ -611,8 +619,23 @@ class _Walk:
             if path in self.values or self.failed_above(path):
                 return self.values.get(path)
             scope = None if scope.block else scope.parent
-        known = [path for path in self.values if "." not in path]
-        self.fail("name", f"no value before this is named `{name}`", term.span, place, suggest(name, known))
+        message = f"no value before this is named `{name}`"
+        self.fail("name", message, term.span, place, self.whereabouts(name, place.scope))
+
+    def whereabouts(self, name: str, scope: OpenScope | None) -> str:
+        """Where a value is that `from` does not reach by this name, or what it does reach."""
+        known: list[str] = []
+        while scope is not None:
+            known += [path for path in self.values if path.rpartition(".")[0] == scope.path]
+            if scope.block:
+                break
+            scope = scope.parent
+        if scope is not None and name in self.values:
+            return "a block reads its own values, and not those around its call"
+        inner = next((path for path in self.values if path.endswith(f".{name}")), "")
+        if inner and scope is None:
+            return f"did you mean `{inner}`?"
+        return suggest(name, [path.rpartition(".")[2] for path in known])
 
     def failed_above(self, path: str) -> bool:
         """Whether a path may be missing only since a value failed that would hold it."""

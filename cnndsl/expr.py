@@ -23,7 +23,7 @@ MAX_TEXT = 1_000
 MAX_SOURCE = 2_000
 MAX_NESTING = 25
 MAX_DEPTH = 100
-MAX_WORK = 500_000
+MAX_WORK = 300_000
 
 Value = Any
 """None, bool, int, float, str, a list of values, or a mapping whose keys are read as attributes."""
@@ -383,6 +383,9 @@ def _closing(text: str, start: int) -> int:
             depth += 1 if character == "(" else -1
             if depth == 0:
                 return position
+    if quote:
+        opened = text.rindex(quote, start)
+        raise ExprError("the quotation mark is not closed", opened, opened + 1)
     raise ExprError("`$(` is not closed", start - 1, len(text), "is a `)` missing?")
 
 
@@ -642,7 +645,8 @@ def _guard(expr: Expr, function: Callable[..., Value], values: list[Value]) -> V
     except (ValueError, OverflowError):
         raise ExprError("the result is out of range", expr.start, expr.end) from None
     except TypeError:
-        shown = ", ".join(show(value) for value in values) or "no values"
+        joint = " and " if expr.kind == "binary" else ", "
+        shown = joint.join(show(value) for value in values) or "no values"
         raise ExprError(f"`{expr.value}` does not take {shown}", expr.start, expr.end) from None
 
 

@@ -71,6 +71,8 @@ def _collection(opened: Span, span: Span, found: str) -> Fault:
     close = {"[": "]", "{": "}"}.get(mark, "]")
     if span.line > opened.line:
         return Fault(f"`{mark}` is not closed", opened, f"a `{close}` or a comma is missing")
+    if found == ":":
+        return Fault("a comma is missing before this key", span)
     told = f", found `{found}`" if found.strip() else ""
     return Fault(f"expected `,` or `{close}`{told}", span, QUOTE)
 

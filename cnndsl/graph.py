@@ -60,6 +60,8 @@ class Scope:
     args: Mapping[str, Any]
     members: tuple[Node | Scope, ...]
     span: Span
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """The parameters of the block that have a literal default, with it."""
 
     @property
     def name(self) -> str:

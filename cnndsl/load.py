@@ -140,7 +140,7 @@ class _References:
             found = shipped.find(text)
             if found:
                 return Target(*found)
-            help = suggest(text, shipped.names()) or "a file ends in .yaml"
+            help = "a file ends in .yaml" if "/" in text else suggest(text, shipped.names())
             self.report.error("import", f"`{text}` is no shipped spec", value.span, help)
             return None
         folder = (self.path.parent if self.path else Path()).resolve()

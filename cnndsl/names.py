@@ -13,9 +13,7 @@ from cnndsl import syntax
 from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import KEYWORDS, Expr, names
 from cnndsl.ops import registry
-
-
-FACTS = ("params", "macs", "min_input", "output", "shapes")
+from cnndsl.schema import nearest_op
 
 
 def check_names(spec: syntax.Spec, report: Report) -> None:
@@ -53,10 +51,6 @@ class _Checker:
             self.facts(facts, known)
 
     def facts(self, facts: syntax.Facts, known: set[str]) -> None:
-        if facts.variant and facts.variant not in self.spec.variants:
-            span = (*facts.entries, *facts.shapes)[0].key
-            message = f"`{facts.variant}` is neither a fact nor a variant"
-            self.error("name", message, span, facts.variant, [*FACTS, *self.spec.variants])
         self.terms((arg.value for arg in (*facts.entries, *facts.shapes)), known)
 
     def error(self, code: str, message: str, span: Span, word: str, known: Iterable[str]) -> None:
@@ -146,22 +140,24 @@ class _Checker:
     def op(self, name: str, span: Span) -> None:
         ops = [op for op, cls in registry().items() if not cls.internal]
         if name not in ops:
-            self.error("name", f"unknown op `{name}`", span, name, ops)
+            if not self.report.full:
+                self.report.error("name", f"unknown op `{name}`", span, nearest_op(name, ops))
 
     def block(self, alias: str, name: str, span: Span) -> syntax.Block | None:
         if alias and alias not in self.spec.imports:
             message = f"`{alias}` is not imported"
-            self.error("name", message, span, alias, self.spec.imports)
+            op = nearest_op(name, []) if alias == "nn" else ""
+            if op:
+                self.report.error("name", f"unknown block `{alias}.{name}`", span, op)
+            else:
+                self.error("name", message, span, alias, self.spec.imports)
             return None
         blocks = (self.spec.imports[alias] if alias else self.spec).blocks
         if name not in blocks:
             where = f" in `{alias}`" if alias else ""
             message = f"unknown block `{name}`{where}"
-            op = next((op for op, cls in registry().items() if name == cls.__name__), "")
-            if op and not alias:
-                self.report.error("name", message, span, f"the op is `{op}`")
-            else:
-                self.error("name", message, span, name, blocks)
+            if not self.report.full:
+                self.report.error("name", message, span, nearest_op(name, list(blocks)))
         return blocks.get(name)
 
     # --- terms ---

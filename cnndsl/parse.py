@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Report, Span
+from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import Expr, ExprError, template
 from cnndsl.source import Entry, Located, Mapping, Scalar, Sequence
 
@@ -73,7 +73,7 @@ class _Parser:
             blocks=blocks,
             body=None if body is None else self.body(body),
             outputs=tuple(self.head(e.key, e.value) for e in _entries(root.get("outputs"))),
-            expect=self.expect(root.get("expect")),
+            expect=self.expect(root.get("expect"), [e.name for e in _entries(root.get("variants"))]),
             train=self.args(root.get("train")),
         )
 
@@ -114,9 +114,14 @@ class _Parser:
             when=terms.get("when"),
         )
 
-    def expect(self, value: Located | None) -> tuple[syntax.Facts, ...]:
+    def expect(self, value: Located | None, variants: list[str]) -> tuple[syntax.Facts, ...]:
         facts = ("params", "macs", "min_input", "output", "shapes")
         entries = _entries(value)
+        for entry in entries:
+            if entry.name not in (*facts, *variants) and entry.value.span not in self.bad:
+                message = f"`{entry.name}` is neither a fact nor a variant"
+                help = suggest(entry.name, [*variants, *facts])
+                self.report.error("name", message, entry.key.span, help)
         own = Mapping(tuple(e for e in entries if e.name in facts), value.span) if value else None
         tables = [("", own), *((e.name, e.value) for e in entries if e.name not in facts)]
         return tuple(
@@ -149,6 +154,11 @@ class _Parser:
         ops = [e for e in keys if e.name not in companions]
         if any(e.key.span in self.bad for e in value.entries):
             return syntax.BrokenNode(syntax.Attributes(value.span))
+        if len(ops) == 1 and ops[0].name in ("do", "with"):
+            at = syntax.Attributes(ops[0].key.span)
+            main = "`for` or `repeat`" if ops[0].name == "do" else "`use`"
+            self.report.error("structure", f"`{ops[0].name}` stands beside {main}", at.span)
+            return syntax.BrokenNode(at)
         if len(ops) == 1:
             at = self.attributes(value, ops[0].key.span)
             structure = self.structures.get(ops[0].name)
@@ -221,6 +231,8 @@ class _Parser:
     def loop(self, at: syntax.Attributes, node: Mapping, value: Located) -> syntax.Node:
         do = node.get("do")
         if do is None:
+            help = "what is repeated stands below it, under `do:`"
+            self.report.error("structure", "the loop has no `do`", at.span, help)
             return syntax.BrokenNode(at)
         if isinstance(value, Mapping):
             columns = self.args(value)
@@ -260,12 +272,8 @@ class _Parser:
         try:
             parts = template(text)
         except ExprError as e:
-            if value.flow and e.message == "`$(` is not closed":
-                help = f'a comma ends an unquoted value within {{…}} or […]: quote it, "{text}, …)"'
-                self.report.error("expression", "the expression is cut off here", value.span, help)
-            else:
-                span = value.span.inside(text, e.start, e.end)
-                self.report.error("expression", e.message, span, e.help)
+            span = value.span.inside(text, e.start, e.end)
+            self.report.error("expression", e.message, span, e.help)
             return syntax.Broken(value.span)
         if len(parts) == 1:
             only = parts[0]

@@ -20,6 +20,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 LABEL = r"^[A-Za-z0-9_-]{1,100}$"
 MAX_OUTPUTS = 64
+MAX_LISTED = 40
+"""How many known words a message lists at the most."""
 BLOCK = r"^([A-Za-z_][A-Za-z0-9_]*\.)?[A-Z][A-Za-z0-9_]*$"
 SEGMENT = r"^[A-Za-z0-9_-]+$|" + EXPRESSION
 
@@ -246,7 +248,7 @@ _HEAD = _field(
         "body": _BODY,
         "train_only": _field("Computed in training alone. Takes true or false.", **_TRUTH),
         "loss_weight": _field(
-            "Weight of its loss. Takes a number.", type=["number", "string"], minimum=0, pattern=EXPRESSION
+            "Weight of its loss. Takes a number of at least 0.", type=["number", "string"], minimum=0, pattern=EXPRESSION
         ),
         "when": _field("False leaves the output out. Takes true or false.", **_TRUTH),
     },
@@ -334,6 +336,10 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
     """(place, message, remedy) of one error of the validator; an unknown key is one each."""
     path = list(error.absolute_path)
     value = source.locate(root, iter(path))
+    if "propertyNames" in error.schema_path:
+        span = _key_span(root, path, error.instance)
+        yield span, f"`{error.instance}` is not a name{_where(path)}", _naming(error)
+        return
     match error.validator:
         case "additionalProperties":
             known = sorted(error.schema.get("properties", {}))
@@ -344,21 +350,26 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
                     help = _remedy(entry.name, value, root, known) if _is_node(error) else ""
                     help = help or suggest(entry.name, known)
                     yield entry.key.span, f"unknown {what} `{entry.name}`{_where(path)}", help
-        case "propertyNames":
-            span = _key_span(root, path, error.instance)
-            yield span, f"`{error.instance}` is not a name{_where(path)}", _naming(error)
         case "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
             yield _op_span(root, path), f"`{missing}` is missing{_where(path)}", ""
         case "maxProperties":
             told = f"{len(error.instance)} entries; at most {error.validator_value}"
             yield value.span, f"{_name(path)} has {told}", ""
+        case "minItems" | "maxItems":
+            least, most = error.schema.get("minItems", 0), error.schema.get("maxItems", "more")
+            help = f"found {len(error.instance)} items; {least} to {most} are taken"
+            yield value.span, _expected(error, path), help if most != "more" else ""
         case "anyOf":
+            word = str(error.instance)
+            if word in _STRUCTURES:
+                words = str(_STRUCTURES[word]["description"]).rpartition("Takes ")[2].rstrip(".")
+                yield value.span, f"{word} takes {words}, found nothing", ""
+                return
             names = next(option["enum"] for option in error.schema["anyOf"] if "enum" in option)
-            help = suggest(str(error.instance), [*names, *_blocks(root)])
-            yield value.span, f"unknown op `{error.instance}`", help
+            yield value.span, f"unknown op `{word}`", nearest_op(word, [*names, *_blocks(root)])
         case _:
-            yield value.span, _expected(error, path), _hint(error)
+            yield value.span, _expected(error, path), _hint(error, path)
 
 
 def _is_node(error: Any) -> bool:
@@ -371,7 +382,24 @@ def _remedy(word: str, node: source.Mapping, root: Located, known: list[str]) ->
     for entry in node.entries:
         if entry.name in ops and word in ops[entry.name].args:
             return f"an argument stands within the op: `{entry.name}: {{{word}: …}}`"
-    return suggest(word, [*known, *_blocks(root)])
+    return nearest_op(word, [*known, *_blocks(root)])
+
+
+def nearest_op(word: str, known: list[str]) -> str:
+    """The op or block that is meant by a word: by its spelling elsewhere, or the nearest one."""
+    bare = _bare(word.removeprefix("nn."))
+    for name in known:
+        if _bare(name) == bare and name != word:
+            return f"did you mean `{name}`?"
+    for name, op in registry().items():
+        if _bare(op.__name__) == bare and not op.internal:
+            return f"the op is `{name}`"
+    near = suggest(word, known)
+    return near if near.startswith("did") or len(known) <= MAX_LISTED else ""
+
+
+def _bare(word: str) -> str:
+    return word.lower().replace("_", "")
 
 
 def _blocks(root: Located) -> list[str]:
@@ -391,7 +419,9 @@ def _naming(error: Any) -> str:
 
 def _expected(error: Any, path: list[str | int]) -> str:
     words = _words(error)
-    found = "a mapping" if isinstance(error.instance, dict) else show(error.instance)
+    found = show(error.instance)
+    if isinstance(error.instance, dict):
+        found = "a mapping" if error.instance else "an empty mapping"
     if isinstance(error.instance, list) and any(isinstance(v, dict | list) for v in error.instance):
         found = "a list"
     if _is_node(error):
@@ -435,18 +465,26 @@ _PLAIN = ("body", "do", "shortcut", "expect", "blocks", "variants", "outputs")
 """Keys that hold named things of one sort, which go by their own names."""
 
 
-def _hint(error: Any) -> str:
-    """The remedy for a text where something else is taken."""
-    text = error.instance
-    if not isinstance(text, str) or error.validator not in ("pattern", "type", "enum"):
-        return ""
-    choices = re.findall(r"`(\w[\w-]*)`", _words(error))
-    if len(choices) > 1 and (near := suggest(text, choices)).startswith("did"):
+def _hint(error: Any, path: list[str | int]) -> str:
+    """The remedy for a value of another type than is taken."""
+    if len(path) == 2 and path[0] == "expect":
+        return suggest(str(path[1]), list(_SHARED["facts"]["properties"]))
+    if path and re.match(BLOCK, str(path[-1])) and "args" in str(error.schema_path):
+        return nearest_op(str(path[-1]), [])
+    return _text_hint(error, error.instance) if isinstance(error.instance, str) else ""
+
+
+def _text_hint(error: Any, text: str) -> str:
+    words = _words(error)
+    choices = re.findall(r"`(\w[\w-]*)`", words)
+    if choices and (near := suggest(text, choices)).startswith("did"):
         return near
-    if not isinstance(source.resolve(text), str):
+    if text and not isinstance(source.resolve(text), str):
         return f"write {text} without the quotation marks"
-    if text.lower() in ("yes", "no", "on", "off"):
+    if text.lower() in ("yes", "no", "on", "off") and "true or false" in words:
         return "YAML 1.2 has `true` and `false` only"
+    if error.validator not in ("pattern", "type") or "$" not in str(error.schema.get("pattern")):
+        return ""
     if len(choices) < 2 and re.fullmatch(r"[A-Za-z_]\w{0,40}", text):
         return f"an expression is written ${text} or $(…)"
     if re.fullmatch(r"[\w\s.*+/()%-]{1,60}", text) and re.search(r"[*+/%-]", text):

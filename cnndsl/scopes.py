@@ -51,6 +51,7 @@ class OpenScope:
     count: int = 0
     taken: dict[str, Span] = field(default_factory=dict)
     members: list[Node | OpenScope] = field(default_factory=list)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def join(self, segment: str) -> str:
         return f"{self.path}.{segment}" if self.path else segment
@@ -69,4 +70,4 @@ class OpenScope:
 
     def close(self) -> Scope:
         members = tuple(m if isinstance(m, Node) else m.close() for m in self.members)
-        return Scope(self.path, self.block, self.args, members, self.span)
+        return Scope(self.path, self.block, self.args, members, self.span, self.defaults)

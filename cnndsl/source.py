@@ -112,7 +112,7 @@ def read(source: Source, report: Report) -> Located | None:
         reader = _Reader(source, report)
         for event in yaml.parse(source.text, Loader=_Loader):
             reader.take(event)
-        return None if reader.cut else reader.root
+        return None if reader.broken else reader.root
     except _TooMuch as e:
         report.error("bound", e.message, e.span)
     except yaml.MarkedYAMLError as e:
@@ -181,8 +181,8 @@ class _Reader:
     anchors: dict[str, tuple[Located, int]] = field(default_factory=dict)
     documents: int = 0
     values: int = 0
-    cut: bool = False
-    """Whether a comma cut an expression in two: then what follows it is not what was meant."""
+    broken: bool = False
+    """Whether the values are not those that were meant, as where a comma cut an expression in two."""
 
     def take(self, event: Any) -> None:
         span = self.span(event)
@@ -221,7 +221,7 @@ class _Reader:
             return
         rest = self.source.lines[span.end_line - 1][span.end_column - 1 :].lstrip()
         if rest.startswith(","):
-            self.cut = True
+            self.broken = True
             help = f'quote it, as in "{text[-80:]}, …)": within {{…}} and […] a comma ends a plain value'
             self.report.error("expression", "a comma cuts the expression off", span, help)
 
@@ -281,6 +281,7 @@ class _Reader:
             still_open = any(o.event.anchor == name for o in self.stack)
             what = "stands within itself" if still_open else "is not defined above"
             self.report.error("syntax", f"the alias *{name} {what}", span)
+            self.broken = True
         self.count(size, span)
         self.attach(value)
 
@@ -291,7 +292,8 @@ class _Reader:
 
     def check_tag(self, event: Any, span: Span) -> None:
         if event.tag is not None and event.tag != "!":
-            self.report.error("syntax", f"the tag {event.tag} is not allowed", span, "remove the tag")
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            self.report.error("syntax", f"the tag {tag} is not allowed", span, "remove it")
 
     def span(self, event: Any) -> Span:
         return _span(self.source, event.start_mark, event.end_mark)

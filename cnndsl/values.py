@@ -193,10 +193,13 @@ class Evaluator:
         given: Mapping[str, syntax.Arg],
         caller: Env,
         own: Env,
-        at: Span,
+        at: Span | None,
         what: str,
     ) -> dict[str, Any]:
-        """Values of parameters: the given ones as the caller sees them, defaults as the callee does."""
+        """Values of parameters: the given ones as the caller sees them, defaults as the callee does.
+
+        A missing one is told at `at`, where the call stands; where none is, at its declaration.
+        """
         values: dict[str, Any] = {}
         own = replace(own, locals=values)  # a default sees the parameters before it
         for param in params:
@@ -209,7 +212,7 @@ class Evaluator:
                 else:
                     help = f"`{param.name}` is of type {param.type}"
                     message = f"{what} needs a value for `{param.name}`"
-                    self.report.error("argument", message, at, help, caller.frames)
+                    self.report.error("argument", message, at or param.span, help, caller.frames)
                     values[param.name] = MISSING
             except Poison:
                 values[param.name] = MISSING

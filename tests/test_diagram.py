@@ -177,6 +177,27 @@ body:
     assert [(group.id, group.times) for group in plan.groups] == [("a", 2), ("c", 2)]
 
 
+def test_a_repetition_of_two_blocks_is_folded(tmp_path: Path) -> None:
+    text = """
+name: pairs
+input: [4, 8, 8]
+blocks:
+  Wide: {body: [{conv: 8}, sigmoid, {conv: 4}]}
+  Deep: {body: [{conv: 4}, {conv: 4}]}
+body: [{repeat: 5, do: [Wide, Deep]}]
+"""
+    graph = check(text, tmp_path)
+    plan = make_plan(graph)
+    assert [(g.id, g.name, g.times) for g in plan.groups] == [
+        ("run/0", "0 … 9", 5),
+        ("0", "0", 1),
+        ("1", "1", 1),
+    ]
+    assert all(len(box.nodes) in (5, 10) for box in plan.boxes if box.kind is Kind.CONVOLUTION)
+    (closed,) = [box for box in make_plan(graph, depth=0).boxes if box.kind is Kind.BLOCK]
+    assert (closed.text, closed.times, len(closed.nodes)) == ("4 layers", 5, 25)
+
+
 def test_equal_branches_stay_side_by_side(tmp_path: Path) -> None:
     text = """
 name: wide
@@ -292,7 +313,6 @@ def test_png_has_its_signature() -> None:
 
 
 def test_pdf_is_made_of_the_svg() -> None:
-    pytest.importorskip("svglib")
     dot = draw_graph(cnndsl.check("lenet"))
     assert render(dot, "pdf").startswith(b"%PDF-")
     assert render(dot, "pdf") == render(dot, "pdf")

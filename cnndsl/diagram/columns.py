@@ -17,6 +17,8 @@ TALLEST = 2.6
 """Height over width up to which a diagram stays in one column."""
 GOAL = 1.0
 """Height over width that several columns come near to."""
+SHORTER = 0.7
+"""How high several columns may be at the most, as a share of one."""
 HEADING = 290.0
 """Points that a diagram is wide at the least, for its heading."""
 MAX_CUTS = 64
@@ -115,8 +117,9 @@ def _choose(
     height, width = _extent(places)
     if height <= TALLEST * max(width, HEADING):
         return []
-    options = [_partition(places, bounds, count) for count in range(1, MAX_COLUMNS + 1)]
-    return min(options, key=lambda chosen: _ugliness(places, chosen))
+    options = [_partition(places, bounds, count) for count in range(2, MAX_COLUMNS + 1)]
+    worth = [cuts for cuts in options if _size(places, cuts)[0] <= SHORTER * height]
+    return min(worth, key=lambda cuts: _ugliness(places, cuts), default=[])
 
 
 def _partition(places: Sequence[_Place], bounds: Sequence[Cut], columns: int) -> list[Cut]:
@@ -156,11 +159,16 @@ def _first(entry: tuple[float, list[Cut]]) -> tuple[float, int]:
     return entry[0], len(entry[1])
 
 
-def _ugliness(places: Sequence[_Place], chosen: Sequence[Cut]) -> float:
-    ends = [-1, *(cut.after for cut in chosen), len(places) - 1]
+def _ugliness(places: Sequence[_Place], cuts: Sequence[Cut]) -> float:
+    height, width = _size(places, cuts)
+    return abs(log(height / width / GOAL)) + DEEP_CUT * sum(cut.depth for cut in cuts)
+
+
+def _size(places: Sequence[_Place], cuts: Sequence[Cut]) -> tuple[float, float]:
+    """About how high and wide the columns between these cuts are, in points."""
+    ends = [-1, *(cut.after for cut in cuts), len(places) - 1]
     parts = [_extent(places[a + 1 : b + 1]) for a, b in pairwise(ends)]
-    height, width = max(part[0] for part in parts), sum(part[1] for part in parts)
-    return abs(log(height / width / GOAL)) + DEEP_CUT * sum(cut.depth for cut in chosen)
+    return max(part[0] for part in parts), sum(part[1] for part in parts)
 
 
 def _extent(places: Sequence[_Place]) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from math import ceil
 
 import graphviz
 
@@ -37,9 +38,9 @@ def write(plan: Plan, theme: Theme) -> graphviz.Digraph:
     for index, edge in enumerate(plan.edges):
         # At the top level: an edge inside a cluster captures foreign nodes.
         _edge(digraph, edge, theme, 1 if index in layout.loose else theme.strokes[edge.link].weight)
-        if index in layout.titles:
+        for group in layout.titles.get(index, ()):
             # An unseen edge keeps the title right of the boxes that the group begins with.
-            digraph.edge(edge.source, title_id(layout.titles[index]), style="invis", weight="0")
+            digraph.edge(edge.source, title_id(group), style="invis", weight="0")
     return digraph
 
 
@@ -62,7 +63,7 @@ def _item(digraph: graphviz.Digraph, item: Item, theme: Theme, layout: Layout, d
     if isinstance(item, Box):
         digraph.node(item.id, **_box_attributes(item, theme))
         return
-    beside = item.id in layout.titles.values()
+    beside = any(item.id in groups for groups in layout.titles.values())
     with digraph.subgraph(name=f"cluster_{item.id}") as cluster:
         cluster.attr(**_group_attributes(item, theme, depth, beside))
         for inner in item.items:
@@ -190,7 +191,8 @@ def _edge(digraph: graphviz.Digraph, edge: Edge, theme: Theme, weight: int) -> N
 def _heading(plan: Plan, theme: Theme) -> str:
     """The title over the diagram, with the legend of the kinds that are present."""
     entries = [_swatch(kind, theme) for kind in plan.kinds]
-    rows = [entries[i : i + LEGEND_COLUMNS] for i in range(0, len(entries), LEGEND_COLUMNS)]
+    columns = ceil(len(entries) / max(1, ceil(len(entries) / LEGEND_COLUMNS)))
+    rows = [entries[i : i + columns] for i in range(0, len(entries), max(1, columns))]
     legend = _inner_table("".join(f"<tr>{''.join(row)}</tr>" for row in rows), 4, 0)
     title = f'<b><font point-size="16">{escape(plan.title)}</font></b>'
     lines = [title, _font(plan.subtitle, theme.muted, 10), *([legend] if rows else [])]

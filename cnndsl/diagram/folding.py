@@ -27,13 +27,13 @@ class Run:
     """How many nodes one repetition has; those of the next one have ids higher by this."""
 
     @property
-    def scope(self) -> Scope:
-        """The first scope of the first repetition."""
-        return next(m for m in self.members if isinstance(m, Scope))
+    def scopes(self) -> tuple[Scope, ...]:
+        """The scopes of the first repetition."""
+        return tuple(m for m in self.members if isinstance(m, Scope))
 
     @property
     def last_scope(self) -> Scope:
-        return next(m for m in self.last if isinstance(m, Scope))
+        return [m for m in self.last if isinstance(m, Scope)][-1]
 
 
 @dataclass

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from cnndsl.diagram.plan import Box, Edge, Group, Item, Kind, Link, Plan, boxes
+from cnndsl.diagram.plan import Edge, Group, Item, Kind, Link, Plan, boxes
 
 Rows = tuple[tuple[str, ...], ...]
 
@@ -14,12 +14,13 @@ Rows = tuple[tuple[str, ...], ...]
 class Layout:
     """Edges by their number in the plan, groups and boxes by their ids.
 
-    `titles` are the groups whose title stands beside their first row, by the last edge into it: a
-    title above would be crossed by that edge. `rows` are branches that begin in one row, by the
-    group that holds them, and `loose` the edges that leave a group of several columns.
+    `titles` are the groups whose title stands right of their first row, inner ones first, by the
+    last edge into it: a title above would be crossed by edges. `rows` are branches that begin in
+    one row, by the group that holds them, and `loose` the edges that leave a group of several
+    columns.
     """
 
-    titles: Mapping[int, str]
+    titles: Mapping[int, tuple[str, ...]]
     rows: Mapping[str, Rows]
     loose: frozenset[int]
 
@@ -27,15 +28,14 @@ class Layout:
 def arrange(plan: Plan) -> Layout:
     """The hints for a plan."""
     home = _homes(plan.items, "")
-    titles: dict[int, str] = {}
+    titles: dict[int, tuple[str, ...]] = {}
     loose: set[int] = set()
-    for group in plan.groups:
-        own = list(boxes(group.items))
-        ids = {box.id for box in own}
+    for group in reversed(plan.groups):
+        ids = {box.id: box.kind for box in boxes(group.items)}
         entry = _last_entry(plan.edges, ids)
-        if entry is not None and isinstance(group.items[0], Box) and own[0].kind is not Kind.JOINT:
-            titles[entry] = group.id
-        if any(box.kind is Kind.JOINT for box in own):
+        if entry is not None:
+            titles[entry] = (*titles.get(entry, ()), group.id)
+        if Kind.JOINT in ids.values():
             out = [e.source in ids and e.target not in ids for e in plan.edges]
             loose |= {index for index, leaves in enumerate(out) if leaves}
     return Layout(titles, _rows(plan.edges, home), frozenset(loose))
@@ -54,7 +54,7 @@ def _homes(items: Sequence[Item], group: str) -> dict[str, str]:
     return found
 
 
-def _last_entry(edges: Sequence[Edge], own: set[str]) -> int | None:
+def _last_entry(edges: Sequence[Edge], own: Collection[str]) -> int | None:
     """The last edge of those that lead the data into a group."""
     entries = [
         index

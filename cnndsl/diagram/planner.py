@@ -124,12 +124,13 @@ class _Planner:
     def box(self, fused: Sequence[Node], base: str) -> Box:
         """The box of a node and of those that are fused with it."""
         head, kind = fused[0], words.kind(fused[0])
-        name = "" if kind is Kind.MERGE else _name(head.path, base)
+        # A merge has no name but its op's.
+        name = "" if head.op.internal else _name(head.path, base)
         op, rest = words.title(head.op), words.tail([node.op for node in fused[1:]])
         if kind is Kind.MERGE:
             op, text = op + rest, words.merge_text(self.graph, self.alike(head.id))
         else:
-            text = (head.op.brief() + rest).strip()
+            text = (words.brief(head.op) + rest).strip()
         return Box(
             id=head.path,
             kind=kind,
@@ -174,11 +175,11 @@ class _Planner:
     def scope_items(self, run: Run, base: str) -> list[Item]:
         """A repeated run or a single scope, as a group or less."""
         self.record(run)
-        scope = run.scope
+        if len(run.scopes) > 1:
+            return [self.wrap(run, "", tuple(self.items(run.members, base)), base)]
+        (scope,) = run.scopes
         if run.times == 1 and not scope.block and self.is_branch(scope):
             return self.items(scope.members, base)
-        if sum(isinstance(member, Scope) for member in run.members) > 1:
-            return [self.wrap(run, tuple(self.items(run.members, base)), base)]
         # The scope's group is drawn around what repeats with it: a dense layer and its concat.
         inner: list[Item] = []
         for member in run.members:
@@ -186,7 +187,7 @@ class _Planner:
                 inner += self.items(member.members, member.path)
             else:
                 inner += self.items([member], base)
-        return [self.wrap(run, tuple(inner), base)]
+        return [self.wrap(run, scope.block, tuple(inner), base)]
 
     def record(self, run: Run) -> None:
         """Remember which nodes the nodes of the first repetition stand for."""
@@ -203,31 +204,31 @@ class _Planner:
             return False
         return self.graph.nodes[reader].path.rpartition(".")[0] == scope.path.rpartition(".")[0]
 
-    def wrap(self, run: Run, inner: tuple[Item, ...], base: str) -> Item:
+    def wrap(self, run: Run, block: str, inner: tuple[Item, ...], base: str) -> Item:
         """A group around the items, or the only item with the scope's name."""
-        scope = run.scope
+        scope = run.scopes[0]
+        path = scope.path if len(run.scopes) == 1 else f"run/{scope.path}"
         name = _relative(scope.path, base)
         if run.times > 1:
             name = f"{name} … {_relative(run.last_scope.path, base)}"
         if len(inner) == 1 and isinstance(inner[0], Box) and inner[0].times == 1:
-            name = scope.block if name.isdigit() else name
-            return replace(inner[0], id=scope.path, name=name, times=run.times)
-        closed = self.closed(run, name)
-        look = scope.block or self.folder.outline(scope)
-        return Group(
-            scope.path, name, scope.block, inner, closed, look, run.times, closed.train_only
-        )
+            name = block if name.isdigit() else name
+            return replace(inner[0], id=path, name=name, times=run.times)
+        closed = self.closed(run, path, name, block)
+        look = block or ", ".join(self.folder.outline(scope) for scope in run.scopes)
+        return Group(path, name, block, inner, closed, look, run.times, closed.train_only)
 
-    def closed(self, run: Run, name: str) -> Box:
-        """The box for a scope that is not opened."""
-        scope, inside = run.scope, list(nodes(run.members))
-        result = inside[-1].id if len(run.members) > 1 else self.graph.values[scope.path]
+    def closed(self, run: Run, path: str, name: str, block: str) -> Box:
+        """The box for a scope or run that is not opened."""
+        inside = list(nodes(run.members))
+        alone = len(run.members) == 1
+        result = self.graph.values[run.scopes[0].path] if alone else inside[-1].id
         return Box(
-            id=scope.path,
+            id=path,
             kind=Kind.BLOCK,
             name=name,
-            op=scope.block,
-            text=words.arguments(scope) if scope.block else words.layer_count(inside),
+            op=block,
+            text=words.arguments(run.scopes[0]) if block else words.layer_count(inside),
             shape=self.shape(result),
             nodes=tuple(sorted(set(self.all_alike(inside)))),
             shown=tuple(node.id for node in inside),

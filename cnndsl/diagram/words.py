@@ -8,7 +8,7 @@ from cnndsl.diagram.plan import Kind
 from cnndsl.expr import show
 from cnndsl.graph import Graph, Node, Scope
 from cnndsl.ops.base import Family, Op, Shape
-from cnndsl.ops.merge import Concat
+from cnndsl.ops.merge import Concat, Share
 
 MAX_ARGS = 36
 """Characters of a block's arguments on its box."""
@@ -24,15 +24,22 @@ def title(op: Op) -> str:
         return "BN"
     if op.family is Family.INPUT:
         return ""
+    if isinstance(op, Share):
+        return f"part {op.index + 1} of {op.of}"
     if op.family is Family.MERGE:
         return op.name
     word = type(op).__name__
     return word.removesuffix("2d") if op.family in DIMENSIONAL else word
 
 
+def brief(op: Op) -> str:
+    """The arguments that matter, where the title does not hold them."""
+    return "" if isinstance(op, Share) else op.brief()
+
+
 def phrase(op: Op) -> str:
     """The op with the arguments that matter: `Conv 3×3, 64, /2`."""
-    return f"{title(op)} {op.brief()}".rstrip()
+    return f"{title(op)} {brief(op)}".rstrip()
 
 
 def tail(ops: Sequence[Op]) -> str:

@@ -76,6 +76,7 @@ class Class:
     lines: tuple[Line, ...]
     outputs: tuple[str, ...]
     args: Mapping[str, Any]
+    defaults: Mapping[str, Any]
 
     @cached_property
     def key(self) -> Hashable:

@@ -52,7 +52,7 @@ class _Planner:
         name = class_name(self.graph.variant or self.graph.name)
         simple = not self.graph.dropped and len(self.graph.outputs) == 1 and len(self.graph.inputs) == 1
         if chain and simple and all(segment.isdigit() for segment, _ in chain.children):
-            return Class(name, True, chain.children, ("x",), (), ("x",), {})
+            return Class(name, True, chain.children, ("x",), (), ("x",), {}, {})
         names = ["x"] if len(self.graph.inputs) == 1 else [variable(n.path) for n in self.graph.inputs]
         inputs = dict(zip((node.id for node in self.graph.inputs), names, strict=True))
         outputs = [output.node for output in self.graph.outputs]
@@ -65,7 +65,7 @@ class _Planner:
             return chain
         name = class_name(scope.block or scope.name)
         if chain and all(segment.isdigit() for segment, _ in chain.children):
-            return Class(name, True, chain.children, ("x",), (), ("x",), scope.args)
+            return Class(name, True, chain.children, ("x",), (), ("x",), scope.args, scope.defaults)
         inputs = self.inputs(scope)
         names: dict[int, str] = {}
         for index, source in enumerate(inputs):
@@ -171,6 +171,7 @@ class _Planner:
             tuple(forward.lines),
             given,
             scope.args,
+            scope.defaults,
         )
 
 

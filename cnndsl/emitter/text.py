@@ -70,7 +70,8 @@ class Writer:
             yield from self.dropped_heads()
 
     def signature(self, found: Unified) -> Iterator[str]:
-        items = ("self", *(f"{p.name}: {p.type}" for p in found.parameters))
+        told = (f"{p.name}: {p.type}{p.default and f' = {p.default}'}" for p in found.parameters)
+        items = ("self", *told)
         if found.parameters or found.sample.fields or found.sample.chain:
             yield from lay_out(Group("def __init__(", items, ") -> None:"), 4)
         else:
@@ -138,7 +139,11 @@ class Writer:
     def instance(self, part: Class, holes: Iterator[Filled]) -> Doc:
         found = self.classes[part.key]
         own = [next(holes) for _ in part.holes]
-        items = tuple(f"{p.name}={own[p.hole].text}" for p in found.parameters)
+        items = tuple(
+            f"{p.name}={own[p.hole].text}"
+            for p in found.parameters
+            if not p.default or own[p.hole].text != p.default
+        )
         return Group(f"{found.name}(", items)
 
     # --- forward passes ---

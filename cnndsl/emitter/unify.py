@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnndsl.emitter.parts import Class, classes
-from cnndsl.emitter.plan import free, is_identifier
+from cnndsl.emitter.plan import free, is_identifier, literal
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class Parameter:
     name: str
     type: str
     hole: int
+    default: str
+    """Its default as source text, empty where it has none."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,18 @@ def _unified(name: str, group: list[Class]) -> Unified:
         if typed not in by_column:
             wanted = declared.get(typed, hints[index])
             chosen = free(wanted, ("self", *(p.name for p in by_column.values())))
-            by_column[typed] = Parameter(chosen, _type(column), index)
+            default = _default(group[0], chosen, column)
+            by_column[typed] = Parameter(chosen, _type(column), index, default)
         fill.append(by_column[typed])
-    return Unified(name, group[0], tuple(by_column.values()), tuple(fill), len(group))
+    parameters = sorted(by_column.values(), key=lambda parameter: bool(parameter.default))
+    return Unified(name, group[0], tuple(parameters), tuple(fill), len(group))
+
+
+def _default(sample: Class, name: str, column: tuple[Any, ...]) -> str:
+    """The default that the block declares for the parameter, if an instance has it."""
+    default = sample.defaults.get(name)
+    used = any(type(value) is type(default) and value == default for value in column)
+    return literal(default) if default is not None and used else ""
 
 
 def _declared(group: list[Class]) -> dict[tuple[Any, ...], str]:
