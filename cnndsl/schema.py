@@ -347,8 +347,9 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
             for entry in value.entries if isinstance(value, source.Mapping) else ():
                 if entry.name not in known and not _matches(entry.name, patterns):
                     what = "op or attribute" if _is_node(error) else "key"
-                    help = _remedy(entry.name, value, root, known) if _is_node(error) else ""
-                    help = help or suggest(entry.name, known)
+                    node = _is_node(error)
+                    remedy = _remedy(entry.name, value, root, known) if node else ""
+                    help = remedy if node else suggest(entry.name, known)
                     yield entry.key.span, f"unknown {what} `{entry.name}`{_where(path)}", help
         case "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
@@ -357,9 +358,9 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
             told = f"{len(error.instance)} entries; at most {error.validator_value}"
             yield value.span, f"{_name(path)} has {told}", ""
         case "minItems" | "maxItems":
-            least, most = error.schema.get("minItems", 0), error.schema.get("maxItems", "more")
-            help = f"found {len(error.instance)} items; {least} to {most} are taken"
-            yield value.span, _expected(error, path), help if most != "more" else ""
+            shape = error.schema.get("description") == _SHARED["shape"]["description"]
+            help = "a shape has 1 to 4 sizes, and none for the batch" if shape else ""
+            yield value.span, _expected(error, path), help
         case "anyOf":
             word = str(error.instance)
             if word in _STRUCTURES:
@@ -467,9 +468,10 @@ _PLAIN = ("body", "do", "shortcut", "expect", "blocks", "variants", "outputs")
 
 def _hint(error: Any, path: list[str | int]) -> str:
     """The remedy for a value of another type than is taken."""
-    if len(path) == 2 and path[0] == "expect":
-        return suggest(str(path[1]), list(_SHARED["facts"]["properties"]))
-    if path and re.match(BLOCK, str(path[-1])) and "args" in str(error.schema_path):
+    facts = list(_SHARED["facts"]["properties"])
+    if len(path) == 2 and path[0] == "expect" and path[1] not in facts:
+        return suggest(str(path[1]), facts)
+    if path and error.schema.get("description") == _SHARED["args"]["description"]:
         return nearest_op(str(path[-1]), [])
     return _text_hint(error, error.instance) if isinstance(error.instance, str) else ""
 
