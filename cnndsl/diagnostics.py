@@ -157,7 +157,8 @@ class SpecError(Exception):
 
 
 def _clip(text: str) -> str:
-    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+    half = MAX_MESSAGE // 2
+    return text if len(text) <= MAX_MESSAGE else f"{text[:half]}…{text[-half:]}"
 
 
 def suggest(word: str, known: list[str]) -> str:

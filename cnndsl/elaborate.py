@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from cnndsl import syntax
 from cnndsl.diagnostics import Diagnostic, Frame, Report, Span, suggest
 from cnndsl.expr import show
+from cnndsl.init import initialize
 from cnndsl.graph import Graph, Input, Node, Output
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op, Reject, Shape
@@ -55,7 +56,10 @@ def elaborate(spec: syntax.Spec, request: Request, report: Report) -> Graph | No
         graph = walk.network(request)
     except Stop:
         return None
-    return None if report.failed or graph is None else prune(graph, report)
+    if graph is None or report.failed:
+        return None
+    graph = initialize(prune(graph, report), walk.home, report)
+    return None if report.failed else graph
 
 
 def _home(
@@ -74,7 +78,7 @@ def _home(
     variant = spec.variants.get(request.variant, ())
     given = {arg.name: arg for arg in (*spec.overrides, *variant, *request.params)}
     env = Env(empty)
-    values = evaluator.bind(spec.params, given, env, env, None, spec.name)
+    values = evaluator.bind(spec.params, given, None, env, None, spec.name)
     values |= evaluator.let(spec.let, env.extended(values))
     known[id(spec)] = Home(spec, values, imports)
     return known[id(spec)]
@@ -604,7 +608,11 @@ class _Walk:
             message = f"`{name}` is an attribute of every nn.Module; choose another name"
             self.report.error("name", message, term.span, "", env.frames)
             raise Poison
-        if not 1 <= len(name) <= MAX_SEGMENT or not set(name) <= SEGMENT:
+        if len(name) > MAX_SEGMENT:
+            message = f"a name of {len(name)} characters; at most {MAX_SEGMENT}"
+            self.report.error("bound", message, term.span, "", env.frames)
+            raise Poison
+        if not name or not set(name) <= SEGMENT:
             message = f"a name has letters, digits, `_` and `-`, found {show(name)}"
             self.report.error("name", message, term.span, "", env.frames)
             raise Poison

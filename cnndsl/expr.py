@@ -90,6 +90,14 @@ _TOKEN = re.compile(
 )
 _ACCESS = re.compile(r"(?P<op>\.)|(?P<number>\d+)")
 _SPACE = re.compile(r"\s*")
+_FOREIGN = {
+    "$": "within $(…) a name stands without a `$`",
+    "=": "equality is written `==`",
+    "&": "write `and`",
+    "|": "write `or`",
+    "!": "write `not`, or `!=`",
+}
+"""What stands in other languages for words of this one."""
 _COMPARISONS = ("==", "!=", "<=", ">=", "<", ">", "in")
 KEYWORDS = {"and", "or", "not", "if", "else", "in", "true", "false", "null", "True", "False", "None"}
 _CONSTANTS: dict[str, Value] = {"true": True, "True": True, "false": False, "False": False}
@@ -111,7 +119,8 @@ def _tokens(text: str, start: int) -> list[_Token]:
         found = _ACCESS.match(text, position) if access else None
         found = found or _TOKEN.match(text, position)
         if not found:
-            raise ExprError(f"unexpected `{text[position]}`", position, position + 1)
+            help = _FOREIGN.get(text[position], "")
+            raise ExprError(f"unexpected `{text[position]}`", position, position + 1, help)
         kind = found.lastgroup or "number"
         group = found.group(found.lastgroup) if found.lastgroup else found.group()
         tokens.append(_Token(kind, group, found.end() - len(group), found.end()))
@@ -645,8 +654,10 @@ def _guard(expr: Expr, function: Callable[..., Value], values: list[Value]) -> V
     except (ValueError, OverflowError):
         raise ExprError("the result is out of range", expr.start, expr.end) from None
     except TypeError:
+        if not values:
+            raise ExprError(f"`{expr.value}` needs a value", expr.start, expr.end) from None
         joint = " and " if expr.kind == "binary" else ", "
-        shown = joint.join(show(value) for value in values) or "no values"
+        shown = joint.join(show(value) for value in values)
         raise ExprError(f"`{expr.value}` does not take {shown}", expr.start, expr.end) from None
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from cnndsl.diagnostics import Diagnostic, Span
-from cnndsl.ops.base import Family, Op, Shape
+from cnndsl.ops.base import Call, Family, Op, Shape
 
 
 class Input(Op):
@@ -101,6 +101,8 @@ class Graph:
     """The node of every named value: of each node by its path, and of each scope its result."""
     dropped: tuple[str, ...] = ()
     """Paths of heads that `when` left out; a checkpoint may hold their weights."""
+    init: Mapping[str, Call] = field(default_factory=dict)
+    """How weights begin, by their name, where the spec says it; else as PyTorch's modules do."""
     train: Mapping[str, Any] = field(default_factory=dict)
     """The recipe of the spec's `train:`, evaluated."""
     contracts: int = 0

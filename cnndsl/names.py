@@ -38,6 +38,8 @@ class _Checker:
             self.term(arg.value, known)
         for arg in spec.train:
             self.term(arg.value, known)
+        for rule in spec.init:
+            self.terms((arg.value for arg in rule.args), known)
         for block in spec.blocks.values():
             inner = self.let(block.let, self.params(block.params, known) | {"x"})
             self.body(block.body, inner)

@@ -7,7 +7,7 @@ so that one run tells all independent mistakes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,12 +68,13 @@ class _Parser:
             params=self.params(root.get("params")),
             variants={e.name: self.args(e.value) for e in _entries(root.get("variants"))},
             inputs=self.inputs(root),
-            defaults={e.name: self.args(e.value) for e in _entries(root.get("defaults"))},
+            defaults={e.name: self.call_args(e.value) for e in _entries(root.get("defaults"))},
             let=self.args(root.get("let")),
             blocks=blocks,
             body=None if body is None else self.body(body),
             outputs=tuple(self.head(e.key, e.value) for e in _entries(root.get("outputs"))),
             expect=self.expect(root.get("expect"), [e.name for e in _entries(root.get("variants"))]),
+            init=tuple(self.init(root.get("init"))),
             train=self.args(root.get("train")),
         )
 
@@ -100,6 +101,25 @@ class _Parser:
         if isinstance(default, syntax.Const) and default.value in TYPES:
             return syntax.Param(name, key.span, str(default.value), None)
         return syntax.Param(name, key.span, _type_of(default), default)
+
+    def init(self, value: Located | None) -> Iterator[syntax.Init]:
+        for rule in _entries(value):
+            for tensor in _entries(rule.value):
+                made = self.scheme(tensor.value)
+                if made and tensor.key.span not in self.bad:
+                    yield syntax.Init(rule.name, rule.key.span, tensor.name, *made)
+
+    def scheme(self, value: Located) -> tuple[str, tuple[syntax.Arg, ...]] | None:
+        """(scheme, arguments) of one weight's initial values."""
+        if value.span in self.bad:
+            return None
+        if isinstance(value, Mapping):
+            args = self.args(value.entries[0].value)
+            broken = any(isinstance(arg.value, syntax.Broken) for arg in args)
+            return None if broken else (value.entries[0].name, args)
+        if isinstance(value, Scalar) and isinstance(value.value, str) and "$" not in value.value:
+            return value.value, ()
+        return "constant", (syntax.Arg("val", value.span, self.term(value)),)
 
     def head(self, key: Scalar, value: Located) -> syntax.Head:
         body = value.get("body") if isinstance(value, Mapping) else None

@@ -10,6 +10,7 @@ from typing import Any
 from cnndsl import source, syntax
 from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import show
+from cnndsl.init import init_schema
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op
 from cnndsl.ops.kinds import EXPRESSION, Schema
@@ -35,7 +36,7 @@ def spec_schema(blocks: Schema | None = None) -> Schema:
         "title": "cnndsl spec",
         "description": "A convolutional network as one page of YAML.",
         "type": "object",
-        "properties": _FILE | {"train": recipe_schema()},
+        "properties": _FILE | {"init": init_schema(), "train": recipe_schema()},
         "additionalProperties": False,
         "$defs": {
             **{f"op.{name}": op_schema(op) for name, op in ops.items()},
@@ -155,7 +156,7 @@ _STRUCTURES: Schema = {
     "dense": _field("Join the body's result to its input, channel on channel. Takes nodes.", **_BODY),
     "residual": _field(
         "Add the body's result to the shortcut's. Takes a body, or `body`, `shortcut` and `skip`.",
-        type=["object", "array"],
+        type=["object", "array", "string"],
         items={"$ref": "#/$defs/node"},
         properties={
             "body": _BODY,

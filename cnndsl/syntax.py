@@ -202,6 +202,17 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Init:
+    """A rule of `init:`: a tensor of the nodes that a selector means, and its scheme."""
+
+    selector: str
+    span: Span
+    tensor: str
+    scheme: str
+    args: tuple[Arg, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What `expect:` states, for one variant or, with the name "", for the file."""
 
@@ -226,6 +237,7 @@ class Spec:
     blocks: Mapping[str, Block] = field(default_factory=dict)
     body: Body | None = None
     outputs: tuple[Head, ...] = ()
+    init: tuple[Init, ...] = ()
     expect: tuple[Facts, ...] = ()
     train: tuple[Arg, ...] = ()
     imports: Mapping[str, Spec] = field(default_factory=dict)

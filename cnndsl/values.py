@@ -137,9 +137,8 @@ class Evaluator:
             case syntax.Terms(items):
                 return self.list_of([self.value(item, env) for item in items], term.span, env)
             case syntax.Text(parts):
-                return "".join(
-                    p if isinstance(p, str) else str(self.compute(p, term, env)) for p in parts
-                )
+                values = (p if isinstance(p, str) else self.compute(p, term, env) for p in parts)
+                return "".join(written(value) for value in values)
         raise Poison
 
     def list_of(self, values: list[Any], span: Span, env: Env) -> list[Any]:
@@ -191,17 +190,19 @@ class Evaluator:
         self,
         params: tuple[syntax.Param, ...],
         given: Mapping[str, syntax.Arg],
-        caller: Env,
+        caller: Env | None,
         own: Env,
         at: Span | None,
         what: str,
     ) -> dict[str, Any]:
         """Values of parameters: the given ones as the caller sees them, defaults as the callee does.
 
-        A missing one is told at `at`, where the call stands; where none is, at its declaration.
+        A file has no caller: what is given there stands for a default. A missing one is told at `at`,
+        where the call stands; where none is, at its declaration.
         """
         values: dict[str, Any] = {}
         own = replace(own, locals=values)  # a default sees the parameters before it
+        caller = caller or own
         for param in params:
             try:
                 if param.name in given:
@@ -217,6 +218,11 @@ class Evaluator:
             except Poison:
                 values[param.name] = MISSING
         return values
+
+
+def written(value: Any) -> str:
+    """A value within a text, as it would stand there."""
+    return show(value) if value is None or isinstance(value, bool | list) else str(value)
 
 
 WORDS = {

@@ -14,6 +14,8 @@ class Group:
     head: str
     items: tuple[Doc, ...]
     close: str = ")"
+    separator: str = ","
+    """What stands between the items, and after each where it has a line of its own."""
 
 
 Doc = str | Group
@@ -22,7 +24,11 @@ Doc = str | Group
 def flat(doc: Doc) -> str:
     if isinstance(doc, str):
         return doc
-    return f"{doc.head}{', '.join(flat(item) for item in doc.items)}{doc.close}"
+    return f"{doc.head}{_row(doc)}{doc.close}"
+
+
+def _row(group: Group) -> str:
+    return f"{group.separator} ".join(flat(item) for item in group.items)
 
 
 def lay_out(doc: Doc, indent: int, before: str = "", after: str = "") -> list[str]:
@@ -32,8 +38,8 @@ def lay_out(doc: Doc, indent: int, before: str = "", after: str = "") -> list[st
     if isinstance(doc, str) or len(line) <= WIDTH or not doc.items:
         return [line]
     head, close = f"{space}{before}{doc.head}", f"{space}{doc.close}{after}"
-    inner = " " * (indent + 4) + ", ".join(flat(item) for item in doc.items)
+    inner = " " * (indent + 4) + _row(doc)
     if len(inner) <= WIDTH:
         return [head, inner, close]
-    lines = [line for item in doc.items for line in lay_out(item, indent + 4, "", ",")]
+    lines = [line for item in doc.items for line in lay_out(item, indent + 4, "", doc.separator)]
     return [head, *lines, close]

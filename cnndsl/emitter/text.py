@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+from cnndsl.emitter.initial import initial_lines
 from cnndsl.emitter.layout import WIDTH, Doc, Group, flat, lay_out
 from cnndsl.emitter.parts import Chain, Class, Leaf, Line, Part
 from cnndsl.emitter.plan import function_name, is_identifier, literal, variable
@@ -54,6 +55,8 @@ class Writer:
         yield from self.signature(found)
         if sample.chain:
             yield from lay_out(Group("super().__init__(", self.children(sample.fields, holes)), 8)
+            if is_root:
+                yield from initial_lines(self.graph)
             return
         yield "        super().__init__()"
         for name, part in sample.fields:
@@ -64,6 +67,8 @@ class Writer:
                 yield from lay_out(Group("self.register_parameter(", (f'"{name}"', doc)), 8)
             else:
                 yield from lay_out(Group("self.add_module(", (f'"{name}"', doc)), 8)
+        if is_root:
+            yield from initial_lines(self.graph)
         yield ""
         yield from self.forward(found, is_root)
         if is_root and self.graph.dropped:
@@ -103,10 +108,10 @@ class Writer:
             return (self.named_children(Chain(children), holes),)
         docs = [self.part(part, holes) for _, part in children]
         items: list[Doc] = []
-        for text, run in groupby(docs, key=flat):
+        for _, run in groupby(docs, key=flat):
             same = list(run)
             if len(same) > 2:
-                items.append(Group("*(", (f"{text} for _ in range({len(same)})",)))
+                items.append(Group("*(", (same[0], f"for _ in range({len(same)})"), separator=""))
             else:
                 items.extend(same)
         return tuple(items)
@@ -118,7 +123,7 @@ class Writer:
             )
             return Group("OrderedDict(", named)
         pairs = tuple(_prefixed(f'"{name}": ', self.part(part, holes)) for name, part in chain.children)
-        return Group("OrderedDict({", pairs, "})")
+        return Group("OrderedDict(", (Group("{", pairs, "}"),))
 
     def leaf(self, call: Call, defaults: Mapping[str, Any], holes: Iterator[Filled]) -> Doc:
         self.targets.add(call.target)

@@ -1,0 +1,137 @@
+"""Initial weights: the rules of `init:` → a call of torch.nn.init for each weight they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cnndsl import syntax
+from cnndsl.diagnostics import Report, suggest
+from cnndsl.graph import Graph, Node
+from cnndsl.ops import registry
+from cnndsl.ops.base import Call, Reject
+from cnndsl.ops.kinds import Choice, Kind, Number, Schema
+from cnndsl.values import Env, Evaluator, Home, Poison
+
+_NUMBER = Number(whole=False)
+_POSITIVE = Number(whole=False, min=0)
+_KAIMING: dict[str, Kind] = {
+    "a": _NUMBER,
+    "mode": Choice(("fan_in", "fan_out")),
+    "nonlinearity": Choice(
+        ("linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu", "selu")
+    ),
+}
+SCHEMES: Mapping[str, Mapping[str, Kind]] = {
+    "constant": {"val": _NUMBER},
+    "normal": {"mean": _NUMBER, "std": _POSITIVE},
+    "trunc_normal": {"mean": _NUMBER, "std": _POSITIVE, "a": _NUMBER, "b": _NUMBER},
+    "uniform": {"a": _NUMBER, "b": _NUMBER},
+    "xavier_normal": {"gain": _POSITIVE},
+    "xavier_uniform": {"gain": _POSITIVE},
+    "kaiming_normal": _KAIMING,
+    "kaiming_uniform": _KAIMING,
+    "orthogonal": {"gain": _POSITIVE},
+}
+"""The functions of torch.nn.init, without their underscore, with their arguments."""
+
+ON_MATRICES = ("xavier_normal", "xavier_uniform", "kaiming_normal", "kaiming_uniform", "orthogonal")
+"""Schemes that need a weight of at least two dimensions."""
+
+
+def init_schema() -> Schema:
+    """The JSON Schema of `init:`."""
+    schemes = {
+        name: {
+            "type": ["object", "null"],
+            "description": f"torch.nn.init.{name}_. Takes a mapping of its arguments.",
+            "properties": {
+                arg: {**kind.schema(), "description": f"Takes {kind.words()}."}
+                for arg, kind in kinds.items()
+            },
+            "additionalProperties": False,
+        }
+        for name, kinds in SCHEMES.items()
+    }
+    how: Schema = {
+        "type": ["number", "string", "object"],
+        "pattern": rf"^({'|'.join(SCHEMES)})$|\$",
+        "description": "Takes a number for a constant, a scheme, or a mapping from scheme to arguments.",
+        "properties": schemes,
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+    return {
+        "type": "object",
+        "description": "Initial weights by op or by path. Takes a mapping from op or path to weights.",
+        "additionalProperties": {
+            "type": "object",
+            "description": "Initial values. Takes a mapping from `weight` or `bias` to a scheme.",
+            "additionalProperties": how,
+        },
+    }
+
+
+def initialize(graph: Graph, home: Home, report: Report) -> Graph:
+    """The graph with the initial values that the file's rules give; a later rule wins."""
+    rules = _Rules(home, report)
+    chosen: dict[str, Call] = {}
+    for rule in home.spec.init:
+        chosen |= dict(rules.apply(rule, graph))
+    return replace(graph, init=chosen)
+
+
+@dataclass(frozen=True)
+class _Rules:
+    home: Home
+    report: Report
+
+    def apply(self, rule: syntax.Init, graph: Graph) -> Iterator[tuple[str, Call]]:
+        """(weight, call) for each weight that the rule means."""
+        is_op = rule.selector in registry()
+        nodes = [node for node in graph.layers if _selects(rule.selector, node, is_op)]
+        if not nodes and not is_op:
+            help = suggest(rule.selector, [*registry(), *(n.path for n in graph.layers[:500])])
+            message = f"`{rule.selector}` is neither an op nor the path of a node"
+            self.report.error("name", message, rule.span, help)
+            return
+        try:
+            call = self.call(rule)
+        except Poison:
+            return
+        for node in nodes:
+            name = f"{node.path}.{rule.tensor}" if rule.tensor else node.path
+            shape = node.weights.get(name)
+            if shape is None:
+                continue
+            if rule.scheme in ON_MATRICES and len(shape) < 2:
+                message = f"{rule.scheme} needs two dimensions, {name} has the shape {list(shape)}"
+                self.report.error("value", message, rule.span, "use a constant or `normal`")
+                return
+            yield name, call
+
+    def call(self, rule: syntax.Init) -> Call:
+        kinds = SCHEMES[rule.scheme]
+        evaluator, env = Evaluator(self.report), Env(self.home)
+        values: list[tuple[str, Any]] = []
+        for arg in rule.args:
+            value = evaluator.value(arg.value, env)
+            try:
+                values.append((arg.name, kinds[arg.name].check(value)))
+            except Reject as e:
+                self.report.error("value", f"{rule.scheme}.{arg.name}: {e.message}", arg.value.span)
+                raise Poison from None
+        if rule.scheme == "constant" and values[0][1] in (0, 1):
+            return Call("nn.init.zeros_" if values[0][1] == 0 else "nn.init.ones_")
+        return Call(f"nn.init.{rule.scheme}_", (), tuple(values))
+
+
+def _selects(selector: str, node: Node, is_op: bool) -> bool:
+    """Whether a rule means the node: by its op, or by its path, in which `*` stands for a segment."""
+    if is_op:
+        return node.op.name == selector
+    pattern = re.escape(selector).replace(r"\*", "[^.]*")
+    return re.fullmatch(pattern, node.path) is not None
