@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,11 +30,27 @@ def build(
     variant: str | None = None,
     params: Mapping[str, Any] | None = None,
     input: Sequence[int] | None = None,
+    *,
+    weights: str | Path | None = None,
+    partial: bool = False,
 ) -> nn.Module:
-    """Check a spec as `check` does, or take a checked Graph, and build its `torch.nn.Module`."""
+    """Check a spec as `check` does, or take a checked Graph, and build its `torch.nn.Module`.
+
+    `weights` are a file (.pth, .pt, .safetensors) or torchvision's, as "torchvision:IMAGENET1K_V1".
+    With `partial`, tensors that do not fit are left, and a warning lists them. Raises
+    `cnndsl.weights.WeightsError` where the weights cannot be had or do not fit.
+    """
     from cnndsl.builder import build_module
 
-    return build_module(spec if isinstance(spec, Graph) else check(spec, variant, params, input))
+    graph = spec if isinstance(spec, Graph) else check(spec, variant, params, input)
+    module = build_module(graph)
+    if weights is not None:
+        from cnndsl.weights import load_weights
+
+        loaded = load_weights(module, graph, str(weights), partial)
+        if loaded.left or loaded.note:
+            warnings.warn("\n".join(loaded.lines()), stacklevel=2)
+    return module
 
 
 def emit(graph: Graph) -> str:

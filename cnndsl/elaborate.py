@@ -74,14 +74,14 @@ def _home(
     imports = {
         alias: _home(file, Request(), evaluator, known) for alias, file in spec.imports.items()
     }
-    empty = Home(spec, {}, imports)
+    values: dict[str, Any] = {}
+    home = Home(spec, values, imports)  # filled below: a block that a parameter holds sees it too
     variant = spec.variants.get(request.variant, ())
     given = {arg.name: arg for arg in (*spec.overrides, *variant, *request.params)}
-    env = Env(empty)
-    values = evaluator.bind(spec.params, given, None, env, None, spec.name)
-    values |= evaluator.let(spec.let, env.extended(values))
-    known[id(spec)] = Home(spec, values, imports)
-    return known[id(spec)]
+    values |= evaluator.bind(spec.params, given, None, Env(home), None, spec.name)
+    values |= evaluator.let(spec.let, Env(home))
+    known[id(spec)] = home
+    return home
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class _Walk:
         place = Place(Env(self.home), root)
         refs = self.inputs(request.input, root)
         if spec.body is None:
-            self.report.error("structure", f"{spec.name} has no `body`", spec.span)
+            self.missing("body", "as in `body: [{conv: 64}, relu]`")
             return None
         if not refs:
             return None
@@ -152,14 +152,19 @@ class _Walk:
         spec = self.home.spec
         declared = spec.inputs
         if not declared and override is None:
-            help = "as in `input: [3, 224, 224]`"
-            self.report.error("structure", f"{spec.name} has no `input`", spec.span, help)
+            self.missing("input", "as in `input: [3, 224, 224]`")
             return []
         if not declared:
             declared = (syntax.Arg("input", spec.span, syntax.Const(None, spec.span)),)
         if override is not None:
             declared = (replace(declared[0], value=override), *declared[1:])
         return [self.input(arg, root) for arg in declared]
+
+    def missing(self, key: str, help: str) -> None:
+        """Report that the file has no such key, unless it may have it under a wrong name."""
+        spec = self.home.spec
+        if not any(d.code == "schema" for d in self.report.diagnostics):
+            self.report.error("structure", f"{spec.name} has no `{key}`", spec.span, help)
 
     def input(self, arg: syntax.Arg, root: OpenScope) -> Ref:
         ref: Ref = None
@@ -289,7 +294,8 @@ class _Walk:
                 name = label or (self.segment(at.name, env) if at.name else "")
                 result = self.dispatch(node, x, here, name)
         except Poison:
-            return self.lost(node, place, label)
+            self.lost(node, place, label)
+            return None
         if at.shape is not None:
             self.contract(at.shape, result, env)
         if not place.scope.path and self.pending:
@@ -438,13 +444,7 @@ class _Walk:
         scope = self.open(name or place.scope.number(), span, place)
         if ref is None:  # an unknown block, told by the check of names
             return self.record_scope(scope, None)
-        block, given = ref.block, {arg.name: arg for arg in args}
-        for unknown in sorted(set(given) - {param.name for param in block.params}):
-            known = [param.name for param in block.params]
-            message = f"{block.name} has no parameter `{unknown}`"
-            self.report.error(
-                "name", message, given[unknown].key, suggest(unknown, known), place.env.frames
-            )
+        block, given = ref.block, self.given(ref.block, args, place, span)
         own = Env(ref.home, {}, self.shape(x), place.env.frames)
         bound = self.evaluator.bind(block.params, given, place.env, own, span, block.name)
         told = ", ".join(f"{key}={show(value)}" for key, value in public(bound).items())
@@ -456,6 +456,22 @@ class _Walk:
             p.name: p.default.value for p in block.params if isinstance(p.default, syntax.Const)
         }
         return self.record_scope(scope, self.body(block.body, x, Place(own, scope, place.depth)))
+
+    def given(
+        self, block: syntax.Block, args: tuple[syntax.Arg, ...], place: Place, span: Span
+    ) -> dict[str, syntax.Arg]:
+        """A call's arguments by name.
+
+        Beside one of an unknown name those that are not given are Broken: it may stand for any.
+        """
+        given = {arg.name: arg for arg in args}
+        known = [param.name for param in block.params]
+        unknown = sorted(set(given) - set(known))
+        for name in unknown:
+            message, help = f"{block.name} has no parameter `{name}`", suggest(name, known)
+            self.report.error("name", message, given[name].key, help, place.env.frames)
+        absent = set(known) - set(given) if unknown else set()
+        return given | {name: syntax.Arg(name, span, syntax.Broken(span)) for name in absent}
 
     def op(
         self, op: str, args: tuple[syntax.Arg, ...], x: Ref, place: Place, name: str, span: Span

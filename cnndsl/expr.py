@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from cnndsl.diagnostics import suggest
-
 MAX_NUMBER = 10**15
 MAX_LIST = 1_000
 MAX_LEVELS = 8
@@ -37,7 +35,7 @@ class ExprError(Exception):
         self.message, self.start, self.end, self.help = message, start, end, help
 
 
-class UnknownName(ExprError):
+class UnknownName(ExprError):  # noqa: N818 - named for what it says
     """A name that is not among those in scope."""
 
     def __init__(self, name: str, start: int, end: int) -> None:
@@ -45,7 +43,15 @@ class UnknownName(ExprError):
         self.name = name
 
 
-class Exhausted(Exception):
+class UnknownFunction(ExprError):  # noqa: N818 - named for what it says
+    """A function that is called is not among FUNCTIONS."""
+
+    def __init__(self, name: str, start: int, end: int) -> None:
+        super().__init__(f"unknown function `{name}`", start, end)
+        self.name = name
+
+
+class Exhausted(Exception):  # noqa: N818 - named for what it says
     """The computations of a spec are more than a Meter allows."""
 
 
@@ -61,7 +67,7 @@ class Meter:
             raise Exhausted
 
 
-class Unknown(Exception):
+class Unknown(Exception):  # noqa: N818 - named for what it says
     """The value cannot be known, since what it reads failed before."""
 
 
@@ -99,7 +105,20 @@ _FOREIGN = {
 }
 """What stands in other languages for words of this one."""
 _COMPARISONS = ("==", "!=", "<=", ">=", "<", ">", "in")
-KEYWORDS = {"and", "or", "not", "if", "else", "in", "true", "false", "null", "True", "False", "None"}
+KEYWORDS = {
+    "and",
+    "or",
+    "not",
+    "if",
+    "else",
+    "in",
+    "true",
+    "false",
+    "null",
+    "True",
+    "False",
+    "None",
+}
 _CONSTANTS: dict[str, Value] = {"true": True, "True": True, "false": False, "False": False}
 
 
@@ -229,7 +248,9 @@ class _Parser:
         right = self.sum()
         if self.peek() in _COMPARISONS:
             token = self.next()
-            raise ExprError("comparisons do not chain", token.start, token.end, "write `a < b and b < c`")
+            raise ExprError(
+                "comparisons do not chain", token.start, token.end, "write `a < b and b < c`"
+            )
         return self.make("binary", left.start, right.end, sign, left, right)
 
     def sum(self) -> Expr:
@@ -300,8 +321,7 @@ class _Parser:
 
     def call(self, name: _Token) -> Expr:
         if name.text not in FUNCTIONS:
-            message = f"unknown function `{name.text}`"
-            raise ExprError(message, name.start, name.end, suggest(name.text, list(FUNCTIONS)))
+            raise UnknownFunction(name.text, name.start, name.end)
         items = self.items(")")
         return self.make("call", name.start, self.tokens[self.at - 1].end, name.text, *items)
 
@@ -336,7 +356,7 @@ def parse(text: str) -> Expr:
 
 
 def template(text: str) -> tuple[str | Expr, ...]:
-    """Split a text into literal parts and the expressions `$name`, `$a.b.0`, `$(…)` in it; `$$` is `$`.
+    """Split a text into literal parts and expressions: `$name`, `$a.b.0`, `$(…)`; `$$` is `$`.
 
     Offsets within the expressions count from the beginning of `text`. Raises ExprError.
     """
@@ -407,7 +427,7 @@ def names(expr: Expr) -> list[Expr]:
 # --- evaluation ------------------------------------------------------------------------------
 
 
-class _Refusal(Exception):
+class _Refusal(Exception):  # noqa: N818 - named for what it says
     """A function does not take these values; the message says why."""
 
 
@@ -490,6 +510,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "len": _length,
     "range": _range,
 }
+
 
 def _times(a: Value, b: Value) -> Value:
     many, count = (a, b) if isinstance(a, list | str) else (b, a)
@@ -664,10 +685,16 @@ def _guard(expr: Expr, function: Callable[..., Value], values: list[Value]) -> V
 def _check_size(expr: Expr, value: Value) -> None:
     if isinstance(value, complex):
         raise ExprError("the value is not a real number", expr.start, expr.end)
-    if isinstance(value, int | float) and not abs(value) <= MAX_NUMBER and not isinstance(value, bool):
+    if (
+        isinstance(value, int | float)
+        and not abs(value) <= MAX_NUMBER
+        and not isinstance(value, bool)
+    ):
         raise ExprError(f"the value is beyond {MAX_NUMBER:.0e}", expr.start, expr.end)
     if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise ExprError(f"a text of {len(value)} characters; at most {MAX_TEXT}", expr.start, expr.end)
+        raise ExprError(
+            f"a text of {len(value)} characters; at most {MAX_TEXT}", expr.start, expr.end
+        )
 
 
 def show(value: Value, depth: int = 2) -> str:

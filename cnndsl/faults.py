@@ -63,13 +63,15 @@ def _other(problem: str, context: str, span: Span, found: str) -> Fault:
 def _collection(opened: Span, span: Span, found: str) -> Fault:
     """A […] or {…} that goes on with something else than a comma."""
     mark = _character(opened)
-    before = opened.source.lines[span.line - 1][: span.column - 1] if span.line == opened.line else ""
+    before = (
+        opened.source.lines[span.line - 1][: span.column - 1] if span.line == opened.line else ""
+    )
     if before.endswith("$") and found == "{":
         return Fault("`${` opens a mapping", span, "an expression is written $(…)")
     if found in ("[", "{") and "$(" in before:
         return Fault(f"`{found}` cuts the expression off", span, 'quote it, as in "$(…)"')
     close = {"[": "]", "{": "}"}.get(mark, "]")
-    if span.line > opened.line:
+    if span.line > opened.line or not found:
         return Fault(f"`{mark}` is not closed", opened, f"a `{close}` or a comma is missing")
     if found == ":":
         return Fault("a comma is missing before this key", span)
@@ -90,13 +92,19 @@ def _line(opened: Span, span: Span, found: str) -> Fault:
     return Fault(message, span, "lines of one block are indented alike")
 
 
+def place(source: Source, mark: Any) -> tuple[int, int]:
+    """Line and column of a mark; libyaml takes the end of a text for a line of its own."""
+    line = min(mark.line + 1, len(source.lines))
+    return line, mark.column + 1 if line == mark.line + 1 else len(source.lines[line - 1]) + 1
+
+
 def _span(source: Source, mark: Any) -> Span:
     if mark is None:
         return Span(source)
-    return Span(source, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
+    line, column = place(source, mark)
+    return Span(source, line, column, line, column + 1)
 
 
 def _character(span: Span) -> str:
     lines = span.source.lines
-    line = lines[span.line - 1] if span.line <= len(lines) else ""
-    return line[span.column - 1 : span.column]
+    return lines[span.line - 1][span.column - 1 : span.column]

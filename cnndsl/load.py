@@ -14,7 +14,17 @@ from cnndsl.source import Scalar
 
 MAX_CHAIN = 12
 SUFFIXES = (".yaml", ".yml")
-EXTENDABLE = ("cnndsl", "name", "about", "params", "variants", "input", "expect", "train", "extends")
+EXTENDABLE = (
+    "cnndsl",
+    "name",
+    "about",
+    "params",
+    "variants",
+    "input",
+    "expect",
+    "train",
+    "extends",
+)
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,9 @@ class _References:
             self.report.error("import", f"files that use each other: {names}", value.span)
             return None
         if len(self.chain.files) >= MAX_CHAIN:
-            self.report.error("bound", f"more than {MAX_CHAIN} files, each used by the next", value.span)
+            self.report.error(
+                "bound", f"more than {MAX_CHAIN} files, each used by the next", value.span
+            )
             return None
         if not _is_file(target.path):
             self.report.error("import", f"no file {_shown(target.path)}", value.span)

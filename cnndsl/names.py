@@ -6,8 +6,8 @@ It reads the whole file, also blocks that no variant calls and nodes that `when`
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 from dataclasses import dataclass
+from itertools import chain
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Report, Span, suggest
@@ -87,7 +87,9 @@ class _Checker:
         if name == "x":
             self.report.error("name", "`x` is the current value; choose another name", span)
         elif name in KEYWORDS:
-            self.report.error("name", f"`{name}` is a word of expressions; choose another name", span)
+            self.report.error(
+                "name", f"`{name}` is a word of expressions; choose another name", span
+            )
 
     def given(
         self,
@@ -118,7 +120,9 @@ class _Checker:
                 self.terms((arg.value for arg in args), known)
             case syntax.BlockCall(_, alias, name, args):
                 block = self.block(alias, name, at.span)
-                self.given(args, block.params if block else _any(args), known, f"{name}'s parameters")
+                self.given(
+                    args, block.params if block else _any(args), known, f"{name}'s parameters"
+                )
             case syntax.Use(_, target, args):
                 self.terms((target, *(arg.value for arg in args)), known)
             case syntax.Merge(_, _, branches):
@@ -141,9 +145,8 @@ class _Checker:
 
     def op(self, name: str, span: Span) -> None:
         ops = [op for op, cls in registry().items() if not cls.internal]
-        if name not in ops:
-            if not self.report.full:
-                self.report.error("name", f"unknown op `{name}`", span, nearest_op(name, ops))
+        if name not in ops and not self.report.full:
+            self.report.error("name", f"unknown op `{name}`", span, nearest_op(name, ops))
 
     def block(self, alias: str, name: str, span: Span) -> syntax.Block | None:
         if alias and alias not in self.spec.imports:

@@ -1,7 +1,7 @@
 """Located values → the syntax tree of a spec.
 
-The schema has reported what has the wrong form; here such parts become Broken, and the rest goes on,
-so that one run tells all independent mistakes.
+The schema has reported what has the wrong form; here such parts become Broken, and the rest goes
+on, so that one run tells all independent mistakes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Report, Span, suggest
-from cnndsl.expr import Expr, ExprError, template
+from cnndsl.expr import FUNCTIONS, Expr, ExprError, UnknownFunction, template
 from cnndsl.source import Entry, Located, Mapping, Scalar, Sequence
 
 ATTRIBUTES = ("name", "when", "from", "shape", "note")
@@ -38,7 +38,9 @@ def parse_term(value: Located, report: Report) -> syntax.Term:
 class _Parser:
     bad: frozenset[Span]
     report: Report
-    structures: dict[str, Callable[[syntax.Attributes, Mapping, Located], syntax.Node]] = field(init=False)
+    structures: dict[str, Callable[[syntax.Attributes, Mapping, Located], syntax.Node]] = field(
+        init=False
+    )
 
     def __post_init__(self) -> None:
         self.structures = {
@@ -73,7 +75,9 @@ class _Parser:
             blocks=blocks,
             body=None if body is None else self.body(body),
             outputs=tuple(self.head(e.key, e.value) for e in _entries(root.get("outputs"))),
-            expect=self.expect(root.get("expect"), [e.name for e in _entries(root.get("variants"))]),
+            expect=self.expect(
+                root.get("expect"), [e.name for e in _entries(root.get("variants"))]
+            ),
             init=tuple(self.init(root.get("init"))),
             train=self.args(root.get("train")),
         )
@@ -201,9 +205,7 @@ class _Parser:
 
     def attributes(self, node: Mapping, span: Span) -> syntax.Attributes:
         terms = {name: self.optional(node.get(name)) for name in ("name", "when", "from", "shape")}
-        return syntax.Attributes(
-            span, terms["name"], terms["when"], terms["from"], terms["shape"]
-        )
+        return syntax.Attributes(span, terms["name"], terms["when"], terms["from"], terms["shape"])
 
     def call(self, at: syntax.Attributes, name: str, value: Located | None) -> syntax.Node:
         args = self.call_args(value)
@@ -267,7 +269,8 @@ class _Parser:
 
     def args(self, value: Located | None) -> tuple[syntax.Arg, ...]:
         return tuple(
-            syntax.Arg(e.name, e.key.span, self.broken_or_term(e.key, e.value)) for e in _entries(value)
+            syntax.Arg(e.name, e.key.span, self.broken_or_term(e.key, e.value))
+            for e in _entries(value)
         )
 
     def broken_or_term(self, key: Scalar, value: Located) -> syntax.Term:
@@ -293,7 +296,8 @@ class _Parser:
             parts = template(text)
         except ExprError as e:
             span = value.span.inside(text, e.start, e.end)
-            self.report.error("expression", e.message, span, e.help)
+            known = suggest(e.name, list(FUNCTIONS)) if isinstance(e, UnknownFunction) else ""
+            self.report.error("expression", e.message, span, e.help or known)
             return syntax.Broken(value.span)
         if len(parts) == 1:
             only = parts[0]

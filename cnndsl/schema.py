@@ -56,9 +56,9 @@ def spec_schema(blocks: Schema | None = None) -> Schema:
                     {"type": "string", "pattern": BLOCK},
                 ],
                 "properties": nodes | _ATTRIBUTES,
-                "patternProperties": {BLOCK: {"$ref": "#/$defs/args"}} if not blocks else {
-                    r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Z]": {"$ref": "#/$defs/args"}
-                },
+                "patternProperties": {BLOCK: {"$ref": "#/$defs/args"}}
+                if not blocks
+                else {r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Z]": {"$ref": "#/$defs/args"}},
                 "additionalProperties": False,
             },
         },
@@ -146,14 +146,20 @@ _BRANCHES = {
 }
 
 _STRUCTURES: Schema = {
-    "concat": _field("Run the branches side by side, join their channels. Takes branches.", **_BRANCHES),
+    "concat": _field(
+        "Run the branches side by side, join their channels. Takes branches.", **_BRANCHES
+    ),
     "add": _field("Run the branches side by side, add their results. Takes branches.", **_BRANCHES),
-    "mul": _field("Run the branches side by side, multiply their results. Takes branches.", **_BRANCHES),
+    "mul": _field(
+        "Run the branches side by side, multiply their results. Takes branches.", **_BRANCHES
+    ),
     "split": _field(
         "Give each branch its equal share of the channels, join their results. Takes branches.",
         **_BRANCHES,
     ),
-    "dense": _field("Join the body's result to its input, channel on channel. Takes nodes.", **_BODY),
+    "dense": _field(
+        "Join the body's result to its input, channel on channel. Takes nodes.", **_BODY
+    ),
     "residual": _field(
         "Add the body's result to the shortcut's. Takes a body, or `body`, `shortcut` and `skip`.",
         type=["object", "array", "string"],
@@ -175,14 +181,17 @@ _STRUCTURES: Schema = {
             "type": ["array", "integer", "string"],
             "minimum": 0,
             "pattern": EXPRESSION,
-            "description": "Values, or a count n for 0 … n-1. Takes a list, or an integer of at least 0.",
+            "description": "Values, or a count n for 0 … n-1. "
+            "Takes a list, or an integer of at least 0.",
         },
     ),
     "repeat": _field("Repeat `do:` so many times. Takes an integer of at least 0.", **_COUNT),
     "do": _field("What `for` and `repeat` repeat. Takes nodes.", **_BODY),
     "seq": _field("Nodes in sequence; with a `name`, a scope. Takes nodes.", **_BODY),
     "use": _field("Call a block or op held by a value. Takes `$name` or a name.", type="string"),
-    "with": _field("Arguments of the block or op that `use` names. Takes a mapping.", type="object"),
+    "with": _field(
+        "Arguments of the block or op that `use` names. Takes a mapping.", type="object"
+    ),
 }
 
 _ATTRIBUTES: Schema = {
@@ -193,8 +202,12 @@ _ATTRIBUTES: Schema = {
         pattern=SEGMENT,
     ),
     "when": _field("False leaves the node out. Takes true or false, mostly `$(…)`.", **_TRUTH),
-    "from": _field("Start from this earlier value, not the previous one. Takes a name.", type="string"),
-    "shape": _field("A contract: the checker fails here if the shape differs. Takes a shape.", **_SHAPE),
+    "from": _field(
+        "Start from this earlier value, not the previous one. Takes a name.", type="string"
+    ),
+    "shape": _field(
+        "A contract: the checker fails here if the shape differs. Takes a shape.", **_SHAPE
+    ),
     "note": _field("A remark for readers. Takes text.", type="string"),
 }
 
@@ -212,7 +225,8 @@ _SHARED: Schema = {
         "minItems": 1,
         "maxItems": 4,
         "items": {"type": ["integer", "string"], "minimum": 1, "pattern": EXPRESSION},
-        "description": "Sizes without the batch, as [C, H, W] or [F]. Takes a list of positive integers.",
+        "description": "Sizes without the batch, as [C, H, W] or [F]. "
+        "Takes a list of positive integers.",
     },
     "value": {
         "type": ["integer", "number", "boolean", "string", "array", "null"],
@@ -245,11 +259,16 @@ _HEAD = _field(
     "A named output. Takes a mapping.",
     type=["object", "null"],
     properties={
-        "from": _field("The value it starts from; the last one if absent. Takes a name.", type="string"),
+        "from": _field(
+            "The value it starts from; the last one if absent. Takes a name.", type="string"
+        ),
         "body": _BODY,
         "train_only": _field("Computed in training alone. Takes true or false.", **_TRUTH),
         "loss_weight": _field(
-            "Weight of its loss. Takes a number of at least 0.", type=["number", "string"], minimum=0, pattern=EXPRESSION
+            "Weight of its loss. Takes a number of at least 0.",
+            type=["number", "string"],
+            minimum=0,
+            pattern=EXPRESSION,
         ),
         "when": _field("False leaves the output out. Takes true or false.", **_TRUTH),
     },
@@ -290,8 +309,9 @@ _FILE: Schema = {
         "Blocks of other files, used as `alias.Block`. Takes a mapping from alias to file.",
         {"type": "string", "description": "Takes a path below this folder, or a shipped name."},
     ),
-    "extends": _field("The file that this one gives other values. Takes a path or shipped name.",
-                      type="string"),
+    "extends": _field(
+        "The file that this one gives other values. Takes a path or shipped name.", type="string"
+    ),
     "let": _object("Named values, each computed once. Takes a mapping.", _VALUE),
     "blocks": _field(
         "Blocks of this file. Takes a mapping from CamelCase name to block.",
@@ -345,12 +365,12 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
         case "additionalProperties":
             known = sorted(error.schema.get("properties", {}))
             patterns = error.schema.get("patternProperties", {})
+            node = _is_node(error)
+            what = "op or attribute" if node else "key"
             for entry in value.entries if isinstance(value, source.Mapping) else ():
                 if entry.name not in known and not _matches(entry.name, patterns):
-                    what = "op or attribute" if _is_node(error) else "key"
-                    node = _is_node(error)
-                    remedy = _remedy(entry.name, value, root, known) if node else ""
-                    help = remedy if node else suggest(entry.name, known)
+                    near = _remedy if node else _nearest_key
+                    help = near(entry.name, value, root, known)
                     yield entry.key.span, f"unknown {what} `{entry.name}`{_where(path)}", help
         case "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
@@ -378,10 +398,14 @@ def _is_node(error: Any) -> bool:
     return "when" in error.schema.get("properties", {}) and "conv" in error.schema["properties"]
 
 
-def _remedy(word: str, node: source.Mapping, root: Located, known: list[str]) -> str:
+def _nearest_key(word: str, holder: Located, root: Located, known: list[str]) -> str:
+    return suggest(word, known)
+
+
+def _remedy(word: str, node: Located, root: Located, known: list[str]) -> str:
     """What to do about an unknown word in a node: mostly it belongs elsewhere."""
     ops = registry()
-    for entry in node.entries:
+    for entry in node.entries if isinstance(node, source.Mapping) else ():
         if entry.name in ops and word in ops[entry.name].args:
             return f"an argument stands within the op: `{entry.name}: {{{word}: …}}`"
     return nearest_op(word, [*known, *_blocks(root)])

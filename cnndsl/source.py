@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from cnndsl.diagnostics import Report, Source, Span
-from cnndsl.faults import explain
+from cnndsl.faults import explain, place
 
 MAX_BYTES = 300_000
 MAX_DEPTH = 60
@@ -155,7 +155,7 @@ def resolve(text: str) -> Plain:
     return text
 
 
-class _TooMuch(Exception):
+class _TooMuch(Exception):  # noqa: N818 - named for what it says
     def __init__(self, message: str, span: Span) -> None:
         self.message, self.span = message, span
 
@@ -182,7 +182,7 @@ class _Reader:
     documents: int = 0
     values: int = 0
     broken: bool = False
-    """Whether the values are not those that were meant, as where a comma cut an expression in two."""
+    """Whether the values are not those that were meant, as where a comma cut an expression."""
 
     def take(self, event: Any) -> None:
         span = self.span(event)
@@ -207,7 +207,7 @@ class _Reader:
             if flow:
                 self.check_cut(event.value, span)
         elif isinstance(event, yaml.AliasEvent):
-            self.alias(event.anchor, span)
+            self.alias(str(event.anchor), span)
 
     def at_key(self) -> bool:
         """Whether the next value is a key of a mapping."""
@@ -222,15 +222,21 @@ class _Reader:
         rest = self.source.lines[span.end_line - 1][span.end_column - 1 :].lstrip()
         if rest.startswith(","):
             self.broken = True
-            help = f'quote it, as in "{text[-80:]}, …)": within {{…}} and […] a comma ends a plain value'
+            help = f'quote it, as in "{text[-80:]}, …)": within {{…}} and […] a comma ends a value'
             self.report.error("expression", "a comma cuts the expression off", span, help)
 
     def close(self, event: Any) -> None:
         top = self.stack.pop()
         start, end = top.event.start_mark, event.end_mark
-        if not top.flow and top.items:  # a block's end mark lies at the next token: use the last item
+        if (
+            not top.flow and top.items
+        ):  # a block's end mark lies at the next token: use the last item
             last = top.items[-1].span
-            span = Span(self.source, start.line + 1, start.column + 1, last.end_line, last.end_column)
+            line, column = place(self.source, start)
+            until = max(
+                (last.end_line, last.end_column), (line, column + 1)
+            )  # an alias ends before
+            span = Span(self.source, line, column, *until)
         else:
             span = _span(self.source, start, end)
         value: Located
@@ -245,11 +251,16 @@ class _Reader:
         for key, value in zip(items[::2], items[1::2], strict=True):
             if not isinstance(key, Scalar):
                 help = "a value that begins with a brace or a bracket is quoted"
-                self.report.error("syntax", "a key is a word, not a list or mapping", key.span, help)
+                self.report.error(
+                    "syntax", "a key is a word, not a list or mapping", key.span, help
+                )
                 continue
             if key.value == "<<":
                 self.report.error(
-                    "syntax", "merge keys (<<) are not of YAML 1.2", key.span, "write a block instead"
+                    "syntax",
+                    "merge keys (<<) are not of YAML 1.2",
+                    key.span,
+                    "write a block instead",
                 )
                 continue
             entry = Entry(key, value)
@@ -291,7 +302,7 @@ class _Reader:
             raise _TooMuch(f"more than {MAX_VALUES} values, aliases expanded", span)
 
     def check_tag(self, event: Any, span: Span) -> None:
-        if event.tag is not None and event.tag != "!":
+        if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
             self.report.error("syntax", f"the tag {tag} is not allowed", span, "remove it")
 
@@ -300,10 +311,9 @@ class _Reader:
 
 
 def _span(source: Source, start: Any, end: Any) -> Span:
-    end_column = end.column + 1
-    if (end.line, end.column) <= (start.line, start.column):
-        end_column = start.column + 2
-    return Span(source, start.line + 1, start.column + 1, max(end.line, start.line) + 1, end_column)
+    line, column = place(source, start)
+    until = max(place(source, end), (line, column + 1))
+    return Span(source, line, column, *until)
 
 
 def _position_span(source: Source, position: int) -> Span:

@@ -27,7 +27,7 @@ from cnndsl.ops.base import Shape
 MISSING = Missing()
 
 
-class Poison(Exception):
+class Poison(Exception):  # noqa: N818 - named for what it says
     """A value cannot be known, because of a mistake that was already reported."""
 
 
@@ -99,7 +99,7 @@ class Env(Mapping[str, Any]):
 
 
 def describe(x: Shape) -> dict[str, Any]:
-    """What `$x` offers: its channels, for an image also its height and width, and its whole shape."""
+    """What `$x` offers: its channels and whole shape, for an image also its height and width."""
     names = ("channels", "height", "width") if len(x) == 3 else ("channels",)
     return {**dict(zip(names, x, strict=False)), "shape": list(x)}
 
@@ -169,6 +169,11 @@ class Evaluator:
         try:
             return convert(value, kind, env.home)
         except TypeError:
+            if kind == "block" and isinstance(value, str):
+                known = [*env.home.spec.blocks]
+                message = f"unknown block `{value}`"
+                self.report.error("name", message, term.span, suggest(value, known), env.frames)
+                raise Poison from None
             message = f"{what} takes {WORDS[kind]}, found {show(value)}"
             self.report.error("type", message, term.span, "", env.frames)
             raise Poison from None
@@ -195,10 +200,10 @@ class Evaluator:
         at: Span | None,
         what: str,
     ) -> dict[str, Any]:
-        """Values of parameters: the given ones as the caller sees them, defaults as the callee does.
+        """Values of parameters: the given as the caller sees them, defaults as the callee does.
 
-        A file has no caller: what is given there stands for a default. A missing one is told at `at`,
-        where the call stands; where none is, at its declaration.
+        A file has no caller: what is given there stands for a default. A missing value is told at
+        `at`, where the call stands; where none is, at its declaration.
         """
         values: dict[str, Any] = {}
         own = replace(own, locals=values)  # a default sees the parameters before it
@@ -209,7 +214,9 @@ class Evaluator:
                     term = given[param.name].value
                     values[param.name] = self.typed(term, caller, param.type, f"`{param.name}`")
                 elif param.default is not None:
-                    values[param.name] = self.typed(param.default, own, param.type, f"`{param.name}`")
+                    values[param.name] = self.typed(
+                        param.default, own, param.type, f"`{param.name}`"
+                    )
                 else:
                     help = f"`{param.name}` is of type {param.type}"
                     message = f"{what} needs a value for `{param.name}`"

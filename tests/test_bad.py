@@ -1,10 +1,10 @@
 """The mistakes that users make: each file of tests/bad says in comments what it must be told.
 
-    - conv: {out: 8, kernal: 3}  #! error[schema] @20: unknown key `kernal` => did you mean `kernel`?
+    - conv: {kernal: 3}  #! error[schema] @12: unknown key `kernal` => did you mean `kernel`?
 
-stands for an error of that code at column 20 of that line, whose message holds the words, and whose
-help holds those after `=>`; `<- in …` are words of the chain of calls. `#! 7 error…` is about line 7,
-and `#! parts/one.yaml:7 error…` about a line of another file. What is not told there must not come.
+stands for an error of that code at column 12 of that line, whose message holds the words, and whose
+help holds those after `=>`; `<- in …` are words of the chain of calls. `#! 7 error…` is about line
+7, `#! parts/one.yaml:7 error…` about a line of another file. What is not told there must not come.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ NOTE = re.compile(
     r"(?P<message>.*?)(?: => (?P<help>.*?))?(?: <- (?P<frames>.*?))?(?=\s+#! |$)"
 )
 # Words of Python and of the libraries below, which say nothing to a user.
-JARGON = re.compile(r"Traceback|NoneType|instance of|is not valid under|jsonschema|object at 0x|<class")
+JARGON = re.compile(
+    r"Traceback|NoneType|instance of|is not valid under|jsonschema|object at 0x|<class"
+)
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,11 @@ def test_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     [
         ("missing.yaml", "cannot read missing.yaml: No such file or directory", ""),
         ("missing.yaml:small", "cannot read missing.yaml: No such file or directory", ""),
-        ("resnt50", "`resnt50` is neither a file nor a shipped network", "did you mean `resnet50`?"),
+        (
+            "resnt50",
+            "`resnt50` is neither a file nor a shipped network",
+            "did you mean `resnet50`?",
+        ),
         ("resnet:resnet51", "`resnet:resnet51` is neither a file nor a shipped network", ""),
         ("", "`` is neither a file nor a shipped network", ""),
         ("folder", "`folder` is neither a file nor a shipped network", ""),
@@ -224,7 +230,8 @@ body:
         ({"params": {"depths": 3}}, "`depths` takes a list, found 3", ""),
         ({"params": {"depths": ["a"]}}, "", ""),
         ({"params": {"flag": 1}}, "`flag` takes true or false, found 1", ""),
-        ({"params": {"block": "Nope"}}, "`block` takes a block, found 'Nope'", ""),
+        ({"params": {"block": "Nope"}}, "unknown block `Nope`", "known: Basic"),
+        ({"params": {"block": 3}}, "`block` takes a block, found 3", ""),
         ({"input": [3, 2, 2]}, "a window of 3×3 does not fit the 2×2 image", ""),
         ({"input": [3, 0, 32]}, "a shape is a list of positive integers, found [3, 0, 32]", ""),
         ({"input": []}, "a shape is a list of positive integers, found []", ""),

@@ -1,4 +1,4 @@
-"""Whatever is written in a spec: a graph that holds, or diagnostics that point into it, and soon."""
+"""Whatever is written in a spec: soon a graph that holds, or diagnostics that point into it."""
 
 from __future__ import annotations
 
@@ -215,7 +215,9 @@ def renamed(mapping: dict[Any, Any], old: Any, new: Any) -> None:
 def typo(word: str, rng: random.Random) -> str:
     at = rng.randrange(len(word) + 1)
     letter = rng.choice("abeorx_-.A1 $")
-    return rng.choice([word[:at] + letter + word[at:], word[:at] + word[at + 1 :], word.upper(), ""])
+    return rng.choice(
+        [word[:at] + letter + word[at:], word[:at] + word[at + 1 :], word.upper(), ""]
+    )
 
 
 def replace_value(root: Any, place: Place, rng: random.Random) -> None:
@@ -297,17 +299,77 @@ def mutated_values(text: str, seed: int, count: int) -> str:
         found = places(root)
         if found:
             rng.choice(CHANGES)(root, rng.choice(found), rng)
-    return str(yaml.safe_dump(root, sort_keys=False, default_flow_style=rng.choice([None, True, False])))
+    return str(
+        yaml.safe_dump(root, sort_keys=False, default_flow_style=rng.choice([None, True, False]))
+    )
 
 
 # Mutations of the text
 
 
 TOKENS = (
-    *("\t", "\n", "  ", "- ", ": ", ", ", "[", "]", "{", "}", '"', "'", "#", " #", "&a ", "*a", "!t "),
-    *("$", "$(", ")", "(", "|", ">", "%", "@", "`", "---\n", "...\n", "<<: ", "? ", "~", "\\", "\x00"),
-    *("\u2028", "\ufeff", "\r", "é", "😀", "\ud800", "0x", "1e9", "9" * 30, "null", "- - - ", "[" * 70),
-    *("when: false\n", "name: a\n", "from: input\n", "shape: [1]\n", "$x", " if ", "**", "//", ".0"),
+    *(
+        "\t",
+        "\n",
+        "  ",
+        "- ",
+        ": ",
+        ", ",
+        "[",
+        "]",
+        "{",
+        "}",
+        '"',
+        "'",
+        "#",
+        " #",
+        "&a ",
+        "*a",
+        "!t ",
+    ),
+    *(
+        "$",
+        "$(",
+        ")",
+        "(",
+        "|",
+        ">",
+        "%",
+        "@",
+        "`",
+        "---\n",
+        "...\n",
+        "<<: ",
+        "? ",
+        "~",
+        "\\",
+        "\x00",
+    ),
+    *(
+        "\u2028",
+        "\ufeff",
+        "\r",
+        "é",
+        "😀",
+        "\ud800",
+        "0x",
+        "1e9",
+        "9" * 30,
+        "null",
+        "- - - ",
+        "[" * 70,
+    ),
+    *(
+        "when: false\n",
+        "name: a\n",
+        "from: input\n",
+        "shape: [1]\n",
+        "$x",
+        " if ",
+        "**",
+        "//",
+        ".0",
+    ),
 )
 
 
@@ -412,7 +474,9 @@ INPUT = "input: [3, 32, 32]\n"
 
 
 def numbered(count: int, form: str) -> str:
-    return ", ".join(form.replace("@", str(n)).replace("~", str(n - 1)) for n in range(1, count + 1))
+    return ", ".join(
+        form.replace("@", str(n)).replace("~", str(n - 1)) for n in range(1, count + 1)
+    )
 
 
 def conv(expression: str) -> str:
@@ -476,7 +540,7 @@ def hostile() -> dict[str, str]:
         "block in itself": f"{INPUT}blocks: {{A: {{body: [A]}}}}\nbody: A",
         "block twice in itself": f"{INPUT}blocks: {{A: {{body: [A, A]}}}}\nbody: A",
         "bounded recursion": f"{INPUT}blocks: {{{recursive}]}}}}\nbody: {{A: {{n: 40}}}}",
-        "wide block": f"{INPUT}blocks: {{A: {{params: {{{numbered(3_000, 'p@: 1')}}}, body: relu}}}}\n"
+        "wide block": f"{INPUT}blocks: {{A: {{params: {{{numbered(3000, 'p@: 1')}}}, body: bn}}}}\n"
         "body: {repeat: 1000, do: A}",
         "alias bomb": "a0: &a0 [x, x, x]\n"
         + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)),
@@ -512,13 +576,13 @@ def hostile() -> dict[str, str]:
         "doubled lists": f"{INPUT}let: {{a0: [1], "
         + numbered(50, 'a@: "$([a~, a~])"')
         + "}\nbody: relu",
-        "doubled terms": f"{INPUT}params: {{a0: [1], {numbered(50, 'a@: [$a~, $a~]')}}}\nbody: relu",
+        "doubled terms": f"{INPUT}params: {{a0: [1], {numbered(50, 'a@: [$a~, $a~]')}}}\nbody: bn",
         "nested terms": f"{INPUT}params: {{a0: [1], {numbered(900, 'a@: [$a~]')}}}\nbody: relu",
         "work in loops": f"{INPUT}body: {{for: {{a: 10000}}, do: "
         '{identity: , when: "$(sum(cumsum(range(1000))) > 0)"}}',
         "sums in loops": f"{INPUT}body: {{for: {{a: 10000}}, do: "
         f'{{identity: , when: "$({" + ".join(["a"] * 90)} > 0)"}}}}',
-        "regular expressions": f"{INPUT}body: [{{relu: , name: '{'a' * 50_000}!'}}, {'1_' * 20_000}x]",
+        "regular expressions": f"{INPUT}body: [{{bn: , name: '{'a' * 50000}!'}}, {'1_' * 20_000}x]",
         "number that is none": f"{INPUT}body: [{'1e' * 50_000}, {'.' * 50_000}, {'0' * 50_000}x]",
         "smallest input": "input: [3, 1000000, 1000000]\n"
         "body: [{repeat: 500, do: relu}, {conv: {out: 3, kernel: 999}}]\nexpect: {min_input: 9}",

@@ -1,4 +1,4 @@
-"""The rules of the language, one small spec each: what is named how, computed from what, and allowed."""
+"""The rules of the language, one small spec each: what is named how, and computed from what."""
 
 from __future__ import annotations
 
@@ -78,7 +78,10 @@ def messages(error: pytest.ExceptionInfo[SpecError]) -> list[str]:
         ("[{for: {i: 2}, do: {relu: , name: act$i}}]", "act0 act1"),
         ("[{for: {i: 2}, name: l$i, do: [{repeat: 2, do: relu}]}]", "l0.0 l0.1 l1.0 l1.1"),
         ("[{for: {i: 2}, do: [{for: {j: 2}, do: {relu: , name: a$i$j}}]}]", "a00 a01 a10 a11"),
-        ("[{for: {i: 2}, do: [{for: {j: 2}, name: b$i-$j, do: relu}]}]", "b0-0.0 b0-1.0 b1-0.0 b1-1.0"),
+        (
+            "[{for: {i: 2}, do: [{for: {j: 2}, name: b$i-$j, do: relu}]}]",
+            "b0-0.0 b0-1.0 b1-0.0 b1-1.0",
+        ),
         ("[A, relu]", "0.0 0.1 1"),
         ("[relu, A, A]", "0 1.0 1.1 2.0 2.1"),
         ("[{A: , name: a}, A]", "a.0 a.1 1.0 1.1"),
@@ -119,11 +122,7 @@ def messages(error: pytest.ExceptionInfo[SpecError]) -> list[str]:
     ],
 )
 def test_names(body: str, expected: str | None, check: Check) -> None:
-    blocks = (
-        "blocks:\n"
-        "  A: {body: [relu, bn]}\n"
-        "  B: {body: [{A: , name: x}, relu]}\n"
-    )
+    blocks = "blocks:\n  A: {body: [relu, bn]}\n  B: {body: [{A: , name: x}, relu]}\n"
     if expected is None:  # one label for two rounds
         with pytest.raises(SpecError, match="the name `a` is taken"):
             check(f"{blocks}body: {body}")
@@ -165,7 +164,8 @@ def test_names_are_filled_in(check: Check) -> None:
 
 
 def test_when_leaves_the_value_as_it_is(check: Check) -> None:
-    text = "params: {deep: false}\nbody: [{conv: 8}, {max_pool: 2, when: $deep}, {relu: , name: last}]\n"
+    nodes = "{conv: 8}, {max_pool: 2, when: $deep}, {relu: , name: last}"
+    text = f"params: {{deep: false}}\nbody: [{nodes}]\n"
     assert shapes(check(text))["last"] == [8, 32, 32]
     assert shapes(check(text, params={"deep": True}))["last"] == [8, 16, 16]
 
@@ -186,7 +186,9 @@ def test_loops_advance_their_columns_together(check: Check) -> None:
         "body:\n"
         "  - for: {depth: $depths, width: [8, 16], n: 2, k: '$([1, 3])'}\n"
         "    name: s$n\n"
-        "    do: {repeat: $depth, do: {conv: {out: $(width + n), kernel: $k, padding: $(k // 2)}}}\n"
+        "    do:\n"
+        "      - repeat: $depth\n"
+        "        do: {conv: {out: $(width + n), kernel: $k, padding: $(k // 2)}}\n"
     )
     assert paths(graph) == ["s0.0", "s1.0", "s1.1"]
     assert args(graph, "conv", "out") == [8, 17, 17]
@@ -230,7 +232,11 @@ def test_let_of_the_file_and_of_a_block(check: Check) -> None:
 def test_arguments_read_the_value_that_the_node_starts_from(check: Check) -> None:
     graph = check(
         "blocks: {A: {params: {out: int}, body: [{conv: 5}, {conv: $out}]}}\n"
-        "body: [{conv: 8, name: a}, {conv: 16}, {conv: $(x.channels + 1), from: a}, {A: {out: $x.channels}}]\n"
+        "body:\n"
+        "  - {conv: 8, name: a}\n"
+        "  - {conv: 16}\n"
+        "  - {conv: $(x.channels + 1), from: a}\n"
+        "  - {A: {out: $x.channels}}\n"
     )
     assert args(graph, "conv", "out") == [8, 9, 5, 9]  # and no output needs the 16
 
@@ -426,8 +432,9 @@ def test_from_sees_its_scope_and_those_around_it(check: Check) -> None:
         "      - {relu: , from: a, name: near}\n"
         "      - {relu: , from: input, name: far}\n"
         "    name: s\n"
-        "  - concat: [{from: a}, {from: s.near}, {from: s}, {from: s.b}, {from: s.1, when: false}]\n"
-        "    name: all\n"
+        "  - name: all\n"
+        "    concat:\n"
+        "      [{from: a}, {from: s.near}, {from: s}, {from: s.b}, {from: s.1, when: false}]\n"
     )
     assert shapes(graph)["s.near"] == [2, 32, 32]
     assert shapes(graph)["s.far"] == [3, 32, 32]
@@ -441,8 +448,9 @@ def test_from_numbers_and_scopes_of_blocks_and_loops(check: Check) -> None:
         "  - conv: 2\n"
         "  - {A: , name: a}\n"
         "  - {for: {i: 2}, name: s$i, do: [{conv: $(10 + i)}]}\n"
-        "  - concat: [{from: '0'}, {from: a}, {from: a.c}, {from: s0}, {from: s1.0}, {from: input}]\n"
-        "    name: all\n"
+        "  - name: all\n"
+        "    concat:\n"
+        "      [{from: '0'}, {from: a}, {from: a.c}, {from: s0}, {from: s1.0}, {from: input}]\n"
     )
     assert shapes(graph)["all"] == [2 + 5 + 5 + 10 + 11 + 3, 32, 32]
 
@@ -688,15 +696,15 @@ def test_contracts_in_a_block_read_its_parameters(check: Check) -> None:
     graph = check(
         "blocks:\n"
         "  A: {params: {n: int}, body: [{conv: $n, shape: [$n, $x.height, 32]}]}\n"
-        "body: [{A: {n: 4}, shape: [4, 32, 32]}, {repeat: 2, do: {A: {n: 2}}, shape: [2, 32, 32]}]\n"
+        "body:\n"
+        "  - {A: {n: 4}, shape: [4, 32, 32]}\n"
+        "  - {repeat: 2, do: {A: {n: 2}}, shape: [2, 32, 32]}\n"
     )
     assert len(graph.layers) == 3
 
 
 @pytest.mark.parametrize(("variant", "facts"), [(None, 1), ("small", 3), ("large", 2)])
-def test_facts_of_the_file_and_of_a_variant(
-    variant: str | None, facts: int, check: Check
-) -> None:
+def test_facts_of_the_file_and_of_a_variant(variant: str | None, facts: int, check: Check) -> None:
     text = (
         "params: {n: 8}\n"
         "variants: {small: {n: 4}, large: {n: 16}}\n"

@@ -28,7 +28,7 @@ LAYERS: dict[str, set[str]] = {
     "syntax": {"expr", "diagnostics"},
 }
 BACK_ENDS = {"emitter", "builder", "verify", "diagram", "costs", "summary"}
-MAY_IMPORT_TORCH = {"builder", "verify", "modules", "training"}
+MAY_IMPORT_TORCH = {"builder", "verify", "modules", "training", "weights"}
 
 
 def modules() -> list[Path]:

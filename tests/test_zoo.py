@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -20,6 +22,7 @@ from reference.resnet_mnist import ResNetMNIST
 from reference.vgg import vgg11_course
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision.models.regnet import BlockParams
 
 import cnndsl
 from cnndsl.costs import min_input
@@ -28,14 +31,35 @@ from cnndsl.verify import verify
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.yaml"))
 
 # torchvision's networks; the light ones, one a family and block, are compared on every run.
-LIGHT = ("alexnet", "vgg11_bn", "googlenet", "resnet18", "resnet50", "densenet121")
+LIGHT = (
+    *("alexnet", "vgg11_bn", "googlenet", "resnet18", "resnet50", "densenet121"),
+    *("squeezenet1_1", "shufflenet_v2_x0_5", "regnet_y_400mf", "convnext_tiny"),
+    *("mobilenet_v2", "mobilenet_v3_small", "mnasnet0_5", "efficientnet_b0"),
+)
 HEAVY = (
     *("vgg11", "vgg13", "vgg16", "vgg19", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
     *("resnet34", "resnet101", "resnet152"),
     *("densenet161", "densenet169", "densenet201"),
+    *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
+    *("wide_resnet50_2", "wide_resnet101_2"),
+    *("squeezenet1_0", "shufflenet_v2_x1_0", "shufflenet_v2_x1_5", "shufflenet_v2_x2_0"),
+    *("regnet_x_400mf", "regnet_x_800mf", "regnet_x_1_6gf", "regnet_x_3_2gf"),
+    *("regnet_x_8gf", "regnet_x_16gf", "regnet_x_32gf"),
+    *("regnet_y_800mf", "regnet_y_1_6gf", "regnet_y_3_2gf"),
+    *("regnet_y_8gf", "regnet_y_16gf", "regnet_y_32gf"),
+    "regnet_y_128gf",  # takes 11 GB
+    *("convnext_small", "convnext_base", "convnext_large"),
+    *("mobilenet_v3_large", "mnasnet0_75", "mnasnet1_0", "mnasnet1_3"),
+    *("efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4"),
+    *("efficientnet_b5", "efficientnet_b6", "efficientnet_b7"),
+    *("efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l"),
 )
 TORCHVISION = (*LIGHT, *HEAVY)
 ARGUMENTS: dict[str, dict[str, Any]] = {"googlenet": {"init_weights": False, "aux_logits": True}}
+# Whose published figures are compared, where the default ones are those of other images.
+WEIGHTS = {"regnet_y_128gf": "IMAGENET1K_SWAG_LINEAR_V1"}
+# Whose published smallest image is larger than what they really take.
+TAKE_SMALLER = ("efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l")
 SIDE = 64  # of the images that are compared: each of these networks takes it
 
 
@@ -88,9 +112,22 @@ def heavy(cases: Iterable[Any]) -> list[Any]:
     return [pytest.param(case, marks=pytest.mark.heavy) for case in cases]
 
 
+@contextmanager
+def regnet_widths_on_cpu() -> Iterator[None]:
+    """RegNet computes its widths with tensors, which must not be on the meta device."""
+    original = BlockParams.from_init_params
+
+    def computed(**params: Any) -> BlockParams:
+        with torch.device("cpu"):
+            return original(**params)
+
+    with patch.object(BlockParams, "from_init_params", computed):
+        yield
+
+
 def torchvision_model(name: str) -> nn.Module:
     """torchvision's network on the meta device, without weights."""
-    with warnings.catch_warnings(), torch.device("meta"):
+    with warnings.catch_warnings(), torch.device("meta"), regnet_widths_on_cpu():
         warnings.simplefilter("ignore")  # GoogLeNet's note on the time that its own weights take
         return torchvision.models.get_model(name, weights=None, **ARGUMENTS.get(name, {}))
 
@@ -237,12 +274,14 @@ def test_figures_of_torchvision(name: str) -> None:
     """The static figures are those of the model, and those that torchvision publishes."""
     graph = cnndsl.check(name)
     assert_figures(graph, torchvision_model(name))
-    meta = torchvision.models.get_model_weights(name).DEFAULT.meta  # type: ignore[attr-defined]
+    meta = torchvision.models.get_model_weights(name)[WEIGHTS.get(name, "DEFAULT")].meta
     inference = cnndsl.check("googlenet_no_aux") if name == "googlenet" else graph
     assert cnndsl.cost(inference).params == meta["num_params"]
     assert round(cnndsl.cost(graph).macs / 1e9, 3) == meta["_ops"]
     side = min_input(graph)
-    assert (side, side) == meta["min_size"]
+    assert side is not None
+    published = meta["min_size"]
+    assert (side, side) == published or (name in TAKE_SMALLER and side < min(published))
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
@@ -254,6 +293,18 @@ def test_smallest_image_of_torchvision(name: str) -> None:
         model(torch.empty(1, 3, side, side))
         with pytest.raises((RuntimeError, ValueError)):
             model(torch.empty(1, 3, side - 1, side - 1))
+
+
+@pytest.mark.parametrize("width", [0.35, 0.5, 0.75, 1.25, 1.4, 2.0])
+@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"])
+def test_width_multiplier(name: str, width: float) -> None:
+    graph = cnndsl.check(name, params={"width": width})
+    with torch.device("meta"):
+        ours = cnndsl.build(graph)
+        theirs = torchvision.models.get_model(name, weights=None, width_mult=width)
+    shapes = [{n: t.shape for n, t in m.state_dict().items()} for m in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+    assert_figures(graph, theirs)
 
 
 @pytest.mark.parametrize("case", COURSES, ids=lambda case: case.spec)

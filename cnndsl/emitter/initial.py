@@ -22,18 +22,17 @@ def initial_lines(graph: Graph) -> Iterator[str]:
     chosen = {node: _chosen(node, graph.init) for node in graph.layers}
     nodes = [node for node, calls in chosen.items() if calls]
     own = [node for node in nodes if any(not tensor for tensor, _ in chosen[node])]
-    by_class: dict[str, Counter[Chosen]] = {}
+    by_class: dict[str, list[Node]] = {}
     for node in graph.layers:
         call = node.op.module(node.x) if node.weights else None
         if call and node not in own:
-            by_class.setdefault(_base(call.target), Counter())[chosen[node]] += 1
-    common = {target: counts.most_common(1)[0][0] for target, counts in by_class.items()}
+            by_class.setdefault(_base(call.target), []).append(node)
+    common: dict[str, Chosen] = {}
     by_path: dict[Chosen, list[str]] = {}
-    for node in graph.layers:
-        if node.weights and node not in own:
-            call = node.op.module(node.x)
-            assert call is not None
-            if chosen[node] != common[_base(call.target)]:
+    for target, alike in by_class.items():
+        common[target] = _commonest(alike, chosen)
+        for node in alike:
+            if chosen[node] != _kept(common[target], _tensors(node)):
                 by_path.setdefault(chosen[node], []).append(node.path)
     yield from _loop(by_path, {t: c for t, c in common.items() if c})
     for node in own:
@@ -41,9 +40,27 @@ def initial_lines(graph: Graph) -> Iterator[str]:
 
 
 def _chosen(node: Node, init: Mapping[str, Call]) -> Chosen:
-    tensors = node.op.weights(node.x) if node.weights else {}
-    names = {tensor: f"{node.path}.{tensor}" if tensor else node.path for tensor in tensors}
+    names = {tensor: f"{node.path}.{tensor}" if tensor else node.path for tensor in _tensors(node)}
     return tuple((tensor, init[name]) for tensor, name in names.items() if name in init)
+
+
+def _tensors(node: Node) -> tuple[str, ...]:
+    return tuple(node.op.weights(node.x)) if node.weights else ()
+
+
+def _commonest(nodes: list[Node], chosen: Mapping[Node, Chosen]) -> Chosen:
+    """The choice that serves most nodes: one with a bias serves those without it too."""
+    kinds = Counter((chosen[node], _tensors(node)) for node in nodes)
+
+    def served(choice: Chosen) -> int:
+        return sum(n for (own, names), n in kinds.items() if own == _kept(choice, names))
+
+    return max((choice for choice, _ in kinds), key=served)
+
+
+def _kept(choice: Chosen, names: tuple[str, ...]) -> Chosen:
+    """Of a choice, what concerns the tensors that there are."""
+    return tuple((tensor, call) for tensor, call in choice if tensor in names)
 
 
 def _base(target: str) -> str:

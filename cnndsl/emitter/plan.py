@@ -191,6 +191,8 @@ class _Forward:
         self.fields: list[tuple[str, Part]] = []
         self.lines: list[Line] = []
         self.left = Counter(outputs)
+        inner = ((m,) if isinstance(m, Node) else m.nodes() for m in members)
+        self.own = {node.id for nodes in inner for node in nodes}
         for member in members:
             self.left.update(planner.ends(member)[0])
 
@@ -232,8 +234,8 @@ class _Forward:
         return free("out", live)
 
     def is_merged(self, value: int) -> bool:
-        """Whether a merge reads the value: then its variable bears the branch's name."""
-        readers = (self.graph.nodes[reader] for reader in self.planner.readers[value])
+        """Whether a merge of this scope reads the value: its variable then bears its name."""
+        readers = (self.graph.nodes[r] for r in self.planner.readers[value] if r in self.own)
         return any(reader.op.family is Family.MERGE for reader in readers)
 
     def node(self, node: Node, segment: str, values: list[str]) -> tuple[str, str]:

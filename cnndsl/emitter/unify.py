@@ -110,7 +110,7 @@ def _type_name(value: Any) -> str:
 
 def _names(samples: Mapping[Hashable, Class], root: Hashable) -> dict[Hashable, str]:
     """Each class's name; where a block has several structures, the larger bear what they add."""
-    taken = {"Tensor", "NamedTuple", "OrderedDict", "Module"}
+    taken = {"F", "Tensor", "NamedTuple", "OrderedDict", "Module"}
     names = {root: free(samples[root].name, taken)}
     taken.add(names[root])
     for key, sample in sorted(samples.items(), key=lambda item: len(item[1].fields)):

@@ -123,12 +123,16 @@ class Upsample(Op, name="upsample"):
 
 
 class Pad(Op, name="pad"):
-    """Add rows and columns around the image."""
+    """Add rows and columns around the image, or channels to it."""
 
     padding: Sides = arg(
         "How many: all sides, [vertical, horizontal], or [left, right, top, bottom].",
+        default=0,
         min=0,
         primary=True,
+    )
+    channels: Pair = arg(
+        "Channels of the constant: in front and behind, or [front, behind].", default=0, min=0
     )
     mode: Literal["constant", "reflect", "replicate", "circular"] = arg(
         "What they are filled with.", default="constant"
@@ -138,21 +142,35 @@ class Pad(Op, name="pad"):
     def shape(self, x: Shape) -> Shape:
         if self.value != 0 and self.mode != "constant":
             raise Reject(f"mode {self.mode} takes no value", "value", "leave it out")
+        front, behind = pair(self.channels)
+        if front + behind and self.mode != "constant":
+            raise Reject(f"mode {self.mode} adds no channels", "channels", "leave it out")
         around = left, right, top, bottom = sides(self.padding)
         check_fill(self.mode, x, around)
-        return Shape((x.channels, x.height + top + bottom, x.width + left + right))
+        height, width = x.height + top + bottom, x.width + left + right
+        return Shape((x.channels + front + behind, height, width))
 
     def module(self, x: Shape) -> Call:
         names = {"reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
-        padding = self.padding if isinstance(self.padding, int) else sides(self.padding)
+        padding: int | tuple[int, ...] = (
+            self.padding if isinstance(self.padding, int) else sides(self.padding)
+        )
         if self.mode in names:
             return call(f"nn.{names[self.mode]}Pad2d", padding)
+        dims = 2
+        if any(pair(self.channels)):
+            padding, dims = self._all_sides(), 3
         if self.value == 0:
-            return call("nn.ZeroPad2d", padding)
-        return call("nn.ConstantPad2d", padding, self.value)
+            return call(f"nn.ZeroPad{dims}d", padding)
+        return call(f"nn.ConstantPad{dims}d", padding, self.value)
 
     def function(self, x: Shape) -> Call:
-        return call("F.pad", sides(self.padding), mode=self.mode, value=self.value)
+        return call("F.pad", self._all_sides(), mode=self.mode, value=self.value)
+
+    def _all_sides(self) -> tuple[int, ...]:
+        """From the last dimension to the first, as PyTorch counts them; channels only if padded."""
+        channels = pair(self.channels)
+        return (*sides(self.padding), *channels) if any(channels) else sides(self.padding)
 
 
 class Crop(Op, name="crop"):

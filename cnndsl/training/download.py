@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from torchvision import datasets
 
+from cnndsl.patience import patience
 from cnndsl.training.data import Bytes
 from cnndsl.training.errors import TrainError
 
@@ -35,7 +34,7 @@ def _open(name: str, root: Path, train: bool, echo: Callable[[str], None]) -> An
     except Exception as e:
         raise _unreadable(name, root, e) from e
     try:
-        with _patience(seconds=30):
+        with patience(seconds=30):
             return kind(str(root), train=train, download=True)
     except Exception as e:
         raise _unreadable(name, root, e) from e
@@ -48,17 +47,6 @@ def _unreadable(name: str, root: Path, error: Exception) -> TrainError:
         "name the folder that holds it, as torchvision lays it out, with `--data-root DIR`; "
         "`--data digits` needs no download",
     )
-
-
-@contextmanager
-def _patience(seconds: float) -> Iterator[None]:
-    """Give a silent server up, which torchvision itself would wait for without end."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _bytes(data: Any) -> Bytes:

@@ -1,0 +1,285 @@
+"""A forward pass → the calls that it makes: modules that stand for an op, and functions of tensors.
+
+The network runs on the meta device, without data. Modules are watched by hooks and functions by a
+`TorchFunctionMode`, so all of Python works: loops, conditions on shapes, lists of tensors. Symbolic
+tracing (`torch.fx`) refuses conditions on shapes, and takes a value that is overwritten for the old.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_flatten, tree_map
+
+from cnndsl.importer.errors import ModelError, Problem
+
+BATCH = 3
+"""Samples in the traced batch: a size that reshapings are compared with."""
+
+IN_PLACE_NAMES = ("inplace",)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor of the forward pass; `shape` has the batch first."""
+
+    id: int
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A parameter or buffer of the network that a function reads itself."""
+
+    path: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A tensor that is neither the network's input nor computed from it."""
+
+    shape: tuple[int, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """One call, with its tensors as Value, Weight or Foreign.
+
+    `home` is the path of the module itself for a module's call, and that of the module whose forward
+    pass calls it for a function's.
+    """
+
+    home: str
+    target: nn.Module | Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    outputs: tuple[Value, ...]
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        flat, _ = tree_flatten((self.args, dict(self.kwargs)))
+        return tuple(leaf for leaf in flat if isinstance(leaf, Value))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The calls of one forward pass in their order, and what it returns, by name."""
+
+    input: Value
+    events: tuple[Event, ...]
+    outputs: Mapping[str, Value]
+    called: Mapping[str, int]
+    """How often each module was called, by its path."""
+
+
+def trace(
+    model: nn.Module,
+    shape: Sequence[int],
+    is_leaf: Callable[[nn.Module], bool],
+    training: bool,
+) -> Trace:
+    """Run the network on the meta device with a batch of this sample shape."""
+    model.train(training)
+    recorder = _Recorder(model, is_leaf)
+    x = torch.empty(BATCH, *shape, device="meta")
+    input = recorder.fresh(x)
+    with recorder.hooked(), torch.no_grad(), recorder:
+        try:
+            result = model(x)
+        except (ModelError, KeyboardInterrupt):
+            raise
+        except Exception as e:
+            raise _failed(e, recorder, shape) from e
+    outputs = {name: recorder.output(tensor, name) for name, tensor in _named(result)}
+    return Trace(input, tuple(recorder.events), outputs, recorder.called)
+
+
+def _failed(e: Exception, recorder: _Recorder, shape: Sequence[int]) -> ModelError:
+    """The error of a forward pass, in words: where it was, and what stood in the way."""
+    path = recorder.path
+    where = f"`{path}`" if path else "the forward pass"
+    text = str(e).strip().split("\n")[0]
+    sizes = ", ".join(map(str, shape))
+    if isinstance(e, NotImplementedError | RuntimeError) and "meta" in text.lower():
+        fact = f"the forward pass depends on the data, in {where}: {text}"
+        return ModelError(fact, "a spec's path through the network is the same for every input")
+    fact = f"the network does not take [{sizes}], in {where}: {type(e).__name__}: {text}"
+    return ModelError(fact, "give the shape of one sample by --input C,H,W")
+
+
+def _named(result: Any) -> Iterator[tuple[str, Tensor]]:
+    """What a forward pass returned, by name: fields, keys or places; None is left out."""
+    if isinstance(result, Tensor):
+        yield "output", result
+        return
+    if isinstance(result, Mapping):
+        pairs = [(str(name), item) for name, item in result.items()]
+    elif isinstance(result, tuple) and hasattr(result, "_fields"):
+        pairs = list(zip(result._fields, result, strict=True))
+    elif isinstance(result, list | tuple):
+        pairs = [(f"output{index}", item) for index, item in enumerate(result)]
+    else:
+        pairs = [("output", result)]
+    for name, item in pairs:
+        if isinstance(item, Tensor):
+            yield name, item
+        elif item is not None:
+            fact = f"the output `{name}` is no tensor but {type(item).__name__}"
+            raise ModelError(fact, "a spec's outputs are tensors")
+
+
+@dataclass
+class _Recorder(TorchFunctionMode):
+    model: nn.Module
+    is_leaf: Callable[[nn.Module], bool]
+    events: list[Event] = field(default_factory=list)
+    called: dict[str, int] = field(default_factory=dict)
+    values: dict[int, Value | Foreign] = field(default_factory=dict)
+    """By identity of the tensor: the value that it holds now."""
+    alive: list[Tensor] = field(default_factory=list)
+    stack: list[str] = field(default_factory=list)
+    within: int = 0
+    """How many modules that stand for an op are being run: what they call is theirs."""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        named = [*self.model.named_parameters(), *self.model.named_buffers()]
+        self.weights = {id(tensor): name for name, tensor in named}
+        self.arguments: list[tuple[Any, Any]] = []
+
+    @property
+    def path(self) -> str:
+        return self.stack[-1] if self.stack else ""
+
+    # --- tensors ---
+
+    def fresh(self, tensor: Tensor) -> Value:
+        """A new value, which the tensor holds from now on."""
+        value = Value(len(self.alive), tuple(tensor.shape))
+        self.alive.append(tensor)
+        self.values[id(tensor)] = value
+        return value
+
+    def read(self, item: Any) -> Any:
+        if not isinstance(item, Tensor):
+            return item
+        if id(item) in self.weights:
+            return Weight(self.weights[id(item)], tuple(item.shape))
+        return self.values.get(id(item)) or Foreign(tuple(item.shape), "a tensor made in it")
+
+    def output(self, tensor: Tensor, name: str) -> Value:
+        value = self.read(tensor)
+        if isinstance(value, Value):
+            return value
+        raise ModelError(f"the output `{name}` does not come from the input")
+
+    def overwritten(self, before: Sequence[tuple[Tensor, int]], results: Sequence[Tensor]) -> None:
+        """Forget what other tensors hold whose memory was written."""
+        for tensor, version in before:
+            if tensor._version == version:
+                continue
+            memory = tensor.untyped_storage()._cdata
+            for other in self.alive:
+                shares = other.untyped_storage()._cdata == memory
+                if shares and not any(other is result for result in results):
+                    why = "a value that was overwritten in place"
+                    self.values[id(other)] = Foreign(tuple(other.shape), why)
+
+    # --- functions ---
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self.within:
+            return func(*args, **kwargs)
+        flat, _ = tree_flatten((args, dict(kwargs)))
+        before = [(t, t._version) for t in flat if isinstance(t, Tensor)]
+        told_args, told_kwargs = tree_map(self.read, (tuple(args), dict(kwargs)))
+        result = func(*args, **kwargs)
+        self.record(self.path, func, told_args, told_kwargs, result, before)
+        return result
+
+    def record(
+        self,
+        home: str,
+        target: nn.Module | Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        result: Any,
+        before: Sequence[tuple[Tensor, int]],
+    ) -> None:
+        flat, _ = tree_flatten(result)
+        tensors = [leaf for leaf in flat if isinstance(leaf, Tensor)]
+        self.overwritten(before, tensors)
+        if not tensors or any(id(tensor) in self.weights for tensor in tensors):
+            return
+        outputs = tuple(self.fresh(tensor) for tensor in tensors)
+        self.events.append(Event(home, target, args, kwargs, outputs))
+
+    # --- modules ---
+
+    @contextmanager
+    def hooked(self) -> Iterator[None]:
+        handles = []
+        for path, module in self.model.named_modules():
+            before, after = self.entering(path), self.leaving(path)
+            handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+            handles.append(module.register_forward_hook(after, with_kwargs=True))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def entering(self, path: str) -> Callable[..., None]:
+        def enter(module: nn.Module, args: Any, kwargs: Any) -> None:
+            if not self.within:
+                self.stack.append(path)
+                self.called[path] = self.called.get(path, 0) + 1
+            if self.within or self.is_leaf(module):
+                if not self.within:
+                    self.arguments.append(tree_map(self.read, (tuple(args), dict(kwargs))))
+                    flat, _ = tree_flatten((args, kwargs))
+                    self.before = [(t, t._version) for t in flat if isinstance(t, Tensor)]
+                self.within += 1
+
+        return enter
+
+    def leaving(self, path: str) -> Callable[..., None]:
+        def leave(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+            if self.within:
+                self.within -= 1
+                if self.within:
+                    return
+                told_args, told_kwargs = self.arguments.pop()
+                self.record(path, module, told_args, told_kwargs, result, self.before)
+            self.stack.pop()
+
+        return leave
+
+
+def missing(model: nn.Module, trace: Trace) -> Iterator[Problem]:
+    """Modules with weights that the forward pass never called, though a state dict holds them."""
+    for path, module in model.named_modules():
+        own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        if own and not trace.called.get(path):
+            read = any(
+                isinstance(leaf, Weight) and leaf.path.rpartition(".")[0] == path
+                for event in trace.events
+                for leaf in tree_flatten((event.args, dict(event.kwargs)))[0]
+            )
+            if not read:
+                yield Problem(path, f"{type(module).__name__} has weights that no output needs")
