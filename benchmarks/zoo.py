@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import torch
 import torchvision
 from compare import difference
 
@@ -167,8 +168,8 @@ def page(found: Iterable[Row]) -> str:
         families.setdefault(row.family, []).append(row)
     compared = [row for own in families.values() for row in own if row.difference is not None]
     introduction = INTRODUCTION.format(
-        torch=public(cnndsl_versions()[0]),
-        torchvision=public(cnndsl_versions()[1]),
+        torch=torch.__version__.partition("+")[0],
+        torchvision=torchvision.__version__.partition("+")[0],
         compared=len(compared),
         identical=sum(not row.difference for row in compared),
     )

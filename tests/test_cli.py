@@ -108,7 +108,7 @@ def test_mistakes_are_told_with_the_line(tmp_path: Path) -> None:
     ("args", "code", "words"),
     [
         (["build", "resnet50", "--variant", "resnet5"], 1, "did you mean `resnet50`?"),
-        (["build", "resnet51"], 1, "did you mean `resnet50`?"),
+        (["build", "resnet50x"], 1, "did you mean `resnet50`?"),
         (["build", "nowhere.yaml"], 1, "cannot read nowhere.yaml"),
         (["build", "resnet50", "--set", "depth=[1]"], 1, "did you mean `depths`?"),
         (["build", "resnet50", "--set", "depths"], 1, "is not NAME=VALUE"),

@@ -6,18 +6,25 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+import timm
 import torch
 import torchvision
 import yaml
+from reference import identity_mappings
 from reference.alexnet import alexnet_course
+from reference.alexnet_original import alexnet_original
+from reference.googlenet_original import GoogLeNet
+from reference.identity_mappings import ResNet110
 from reference.inception import InceptionNet
 from reference.lenet import lenet, lenet_bn
 from reference.nin import nin
+from reference.resnet_cifar import ResNetCIFAR
 from reference.resnet_mnist import ResNetMNIST
 from reference.vgg import vgg11_course
 from torch import Tensor, nn
@@ -35,6 +42,7 @@ LIGHT = (
     *("alexnet", "vgg11_bn", "googlenet", "resnet18", "resnet50", "densenet121"),
     *("squeezenet1_1", "shufflenet_v2_x0_5", "regnet_y_400mf", "convnext_tiny"),
     *("mobilenet_v2", "mobilenet_v3_small", "mnasnet0_5", "efficientnet_b0"),
+    "inception_v3",
 )
 HEAVY = (
     *("vgg11", "vgg13", "vgg16", "vgg19", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
@@ -55,12 +63,16 @@ HEAVY = (
     *("efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l"),
 )
 TORCHVISION = (*LIGHT, *HEAVY)
-ARGUMENTS: dict[str, dict[str, Any]] = {"googlenet": {"init_weights": False, "aux_logits": True}}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "googlenet": {"init_weights": False, "aux_logits": True},
+    "inception_v3": {"init_weights": False, "aux_logits": True},
+}
 # Whose published figures are compared, where the default ones are those of other images.
 WEIGHTS = {"regnet_y_128gf": "IMAGENET1K_SWAG_LINEAR_V1"}
 # Whose published smallest image is larger than what they really take.
 TAKE_SMALLER = ("efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l")
-SIDE = 64  # of the images that are compared: each of these networks takes it
+SIDE = 64  # of the images that are compared: most of these networks take it
+SIDES = {"inception_v3": 299}
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,18 @@ class Course:
     spec: str
     reference: Callable[[], nn.Module]
     side: int
+    same_names: bool = False
+    """Whether the reference's state dict has our names, and not our order alone."""
+
+
+def unit_course(name: str, unit: type[identity_mappings.Original]) -> Course:
+    """ResNet-110 with one of the units of "Identity Mappings in Deep Residual Networks"."""
+    return Course(f"resnet110_{name}", partial(ResNet110, unit), 32)
+
+
+def timm_model(name: str) -> Callable[[], nn.Module]:
+    """timm's network, with the dropout of its paper."""
+    return partial(timm.create_model, name, drop_rate=0.2)
 
 
 LIGHT_COURSES = (
@@ -78,10 +102,30 @@ LIGHT_COURSES = (
     Course("inception", InceptionNet, 28),
     Course("resnet_mnist", ResNetMNIST, 28),
     Course("nin", nin, 224),
+    Course("resnet20", partial(ResNetCIFAR, 3), 32),
+    Course("resnet20_project", partial(ResNetCIFAR, 3, project=True), 32),
+    unit_course("exclusive_gating", identity_mappings.ExclusiveGating),
+    unit_course("full_preactivation", identity_mappings.FullPreactivation),
 )
 HEAVY_COURSES = (
     Course("alexnet_course", alexnet_course, 224),
     Course("vgg11_course", vgg11_course, 224),
+    Course("alexnet_original", alexnet_original, 224),
+    Course("googlenet_original", GoogLeNet, 224),
+    Course("inception_v4", timm_model("inception_v4"), 107, same_names=True),
+    Course("inception_resnet_v2", timm_model("inception_resnet_v2"), 107, same_names=True),
+    Course("resnet32", partial(ResNetCIFAR, 5), 32),
+    Course("resnet44", partial(ResNetCIFAR, 7), 32),
+    Course("resnet56", partial(ResNetCIFAR, 9), 32),
+    Course("resnet110", partial(ResNetCIFAR, 18), 32),
+    unit_course("original", identity_mappings.Original),
+    unit_course("constant_scaling", identity_mappings.ConstantScaling),
+    unit_course("shortcut_only_gating", identity_mappings.ShortcutOnlyGating),
+    unit_course("conv_shortcut", identity_mappings.ConvShortcut),
+    unit_course("dropout_shortcut", identity_mappings.DropoutShortcut),
+    unit_course("bn_after_addition", identity_mappings.BNAfterAddition),
+    unit_course("relu_before_addition", identity_mappings.ReLUBeforeAddition),
+    unit_course("relu_only_preactivation", identity_mappings.ReLUOnlyPreactivation),
 )
 COURSES = (*LIGHT_COURSES, *HEAVY_COURSES)
 
@@ -93,6 +137,7 @@ class Pair:
     ours: nn.Module
     theirs: nn.Module
     images: Tensor
+    same_names: bool
 
 
 def variants(path: Path) -> list[str | None]:
@@ -154,7 +199,7 @@ def pair_with(ours: nn.Module, theirs: nn.Module, images: Tensor, *, same_names:
     if not same_names:
         state = dict(zip(ours.state_dict(), state.values(), strict=True))
     ours.load_state_dict(state, strict=True)
-    return Pair(ours, theirs, images)
+    return Pair(ours, theirs, images, same_names)
 
 
 @pytest.fixture(
@@ -164,7 +209,7 @@ def pair_with(ours: nn.Module, theirs: nn.Module, images: Tensor, *, same_names:
 def published(request: pytest.FixtureRequest) -> Pair:
     """Our network with the state dict of torchvision's."""
     theirs = randomize(torchvision_model(request.param))
-    images = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    images = images_of(3, SIDES.get(request.param, SIDE))
     return pair_with(cnndsl.build(request.param), theirs, images, same_names=True)
 
 
@@ -174,12 +219,19 @@ def published(request: pytest.FixtureRequest) -> Pair:
     ids=lambda case: case.spec,
 )
 def taught(request: pytest.FixtureRequest) -> Pair:
-    """Our network with the weights of the hand-written one, in their order."""
+    """Our network with the weights of the reference, by name or in their order."""
     case = request.param
+    graph = cnndsl.check(case.spec)
     with torch.device("meta"):
         theirs = case.reference()
-    images = torch.randn(2, 1, case.side, case.side, generator=torch.Generator().manual_seed(1))
-    return pair_with(cnndsl.build(case.spec), randomize(theirs), images, same_names=False)
+    images = images_of(graph.inputs[0].shape.channels, case.side)
+    ours = cnndsl.build(graph)
+    return pair_with(ours, randomize(theirs), images, same_names=case.same_names)
+
+
+def images_of(channels: int, side: int) -> Tensor:
+    """Two random images."""
+    return torch.randn(2, channels, side, side, generator=torch.Generator().manual_seed(1))
 
 
 # --- equality ------------------------------------------------------------------------------------
@@ -190,7 +242,7 @@ def test_torchvision_inference(published: Pair) -> None:
 
 
 def test_torchvision_training(published: Pair) -> None:
-    assert_equal_training(published, same_names=True)
+    assert_equal_training(published)
 
 
 def test_course_inference(taught: Pair) -> None:
@@ -198,7 +250,7 @@ def test_course_inference(taught: Pair) -> None:
 
 
 def test_course_training(taught: Pair) -> None:
-    assert_equal_training(taught, same_names=False)
+    assert_equal_training(taught)
 
 
 def assert_equal_inference(pair: Pair) -> None:
@@ -210,7 +262,7 @@ def assert_equal_inference(pair: Pair) -> None:
     assert torch.equal(found, expected)
 
 
-def assert_equal_training(pair: Pair, *, same_names: bool) -> None:
+def assert_equal_training(pair: Pair) -> None:
     """Equal outputs under equal random numbers, gradients, and running statistics after it."""
     found = training_step(pair.ours, pair.images)
     expected = training_step(pair.theirs, pair.images)
@@ -218,8 +270,9 @@ def assert_equal_training(pair: Pair, *, same_names: bool) -> None:
         assert other.isfinite().all()
         assert torch.equal(mine, other)
     gradients = [{n: p.grad for n, p in m.named_parameters()} for m in (pair.ours, pair.theirs)]
-    assert_same_tensors(*gradients, same_names=same_names)
-    assert_same_tensors(pair.ours.state_dict(), pair.theirs.state_dict(), same_names=same_names)
+    assert_same_tensors(*gradients, same_names=pair.same_names)
+    states = pair.ours.state_dict(), pair.theirs.state_dict()
+    assert_same_tensors(*states, same_names=pair.same_names)
 
 
 def training_step(model: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
@@ -256,11 +309,12 @@ def test_outputs_of_googlenet() -> None:
     assert model.eval()(images).shape == (2, 1000)
 
 
-def test_googlenet_without_aux_takes_their_weights() -> None:
-    theirs = randomize(torchvision_model("googlenet")).eval()
-    ours = cnndsl.build("googlenet_no_aux").eval()
+@pytest.mark.parametrize(("name", "side"), [("googlenet", SIDE), ("inception_v3", 75)])
+def test_without_aux_takes_their_weights(name: str, side: int) -> None:
+    theirs = randomize(torchvision_model(name)).eval()
+    ours = cnndsl.build(f"{name}_no_aux").eval()
     ours.load_state_dict(theirs.state_dict(), strict=True)
-    images = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    images = images_of(3, side)
     with torch.no_grad():
         assert torch.equal(ours(images), theirs(images))
     assert isinstance(ours.train()(images), Tensor)

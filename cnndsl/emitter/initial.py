@@ -4,95 +4,116 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from cnndsl.emitter.layout import Group, lay_out
 from cnndsl.emitter.plan import literal
 from cnndsl.graph import Graph, Node
 from cnndsl.ops.base import Call
 
-Chosen = tuple[tuple[str, Call], ...]
-"""For one node, its tensors that a rule gives initial values, and how."""
+Choice = tuple[tuple[str, Call], ...]
+"""The tensors of a module that a rule gives initial values, and how."""
+
+
+@dataclass(frozen=True)
+class Common:
+    """The choice that most modules of a class share, and whether all of them have a bias."""
+
+    choice: Choice
+    biased: bool
 
 
 def initial_lines(graph: Graph) -> Iterator[str]:
     """Statements for the end of the network's constructor; none where the spec has no rules.
 
-    The commonest choice for each class of module is written by class, the others by path before it.
+    What most modules of a class share is written by class, the rest by path before it.
     """
-    chosen = {node: _chosen(node, graph.init) for node in graph.layers}
-    nodes = [node for node, calls in chosen.items() if calls]
-    own = [node for node in nodes if any(not tensor for tensor, _ in chosen[node])]
+    if not graph.init:
+        return
+    nodes = [node for node in graph.layers if node.weights]
+    bare = [node for node in nodes if "" in node.op.weights(node.x)]
     by_class: dict[str, list[Node]] = {}
-    for node in graph.layers:
-        call = node.op.module(node.x) if node.weights else None
-        if call and node not in own:
-            by_class.setdefault(_base(call.target), []).append(node)
-    common: dict[str, Chosen] = {}
-    by_path: dict[Chosen, list[str]] = {}
-    for target, alike in by_class.items():
-        common[target] = _commonest(alike, chosen)
-        for node in alike:
-            if chosen[node] != _kept(common[target], _tensors(node)):
-                by_path.setdefault(chosen[node], []).append(node.path)
-    yield from _loop(by_path, {t: c for t, c in common.items() if c})
-    for node in own:
-        yield from _statement(chosen[node][0][1], f'self.get_parameter("{node.path}")', 8)
+    for node in nodes:
+        if node not in bare:
+            by_class.setdefault(_class(node), []).append(node)
+    common = {name: _common(members, graph) for name, members in by_class.items()}
+    by_path: dict[Choice, list[str]] = {}
+    for name, members in by_class.items():
+        for node in members:
+            if not _agrees(node, common[name].choice, graph):
+                by_path.setdefault(_choice(node, graph), []).append(node.path)
+    yield from _loop(by_path, {name: c for name, c in common.items() if c.choice})
+    for node in bare:
+        for _, call in _choice(node, graph):
+            yield from _statement(call, f'self.get_parameter("{node.path}")', 8)
 
 
-def _chosen(node: Node, init: Mapping[str, Call]) -> Chosen:
-    names = {tensor: f"{node.path}.{tensor}" if tensor else node.path for tensor in _tensors(node)}
-    return tuple((tensor, init[name]) for tensor, name in names.items() if name in init)
-
-
-def _tensors(node: Node) -> tuple[str, ...]:
-    return tuple(node.op.weights(node.x)) if node.weights else ()
-
-
-def _commonest(nodes: list[Node], chosen: Mapping[Node, Chosen]) -> Chosen:
-    """The choice that serves most nodes: one with a bias serves those without it too."""
-    kinds = Counter((chosen[node], _tensors(node)) for node in nodes)
-
-    def served(choice: Chosen) -> int:
-        return sum(n for (own, names), n in kinds.items() if own == _kept(choice, names))
-
-    return max((choice for choice, _ in kinds), key=served)
-
-
-def _kept(choice: Chosen, names: tuple[str, ...]) -> Chosen:
-    """Of a choice, what concerns the tensors that there are."""
-    return tuple((tensor, call) for tensor, call in choice if tensor in names)
-
-
-def _base(target: str) -> str:
+def _class(node: Node) -> str:
     """The class that `isinstance` asks for: helpers derive from PyTorch's classes."""
-    return {"cnndsl.modules:PaddedConv2d": "nn.Conv2d"}.get(target, target)
+    call = node.op.module(node.x)
+    assert call is not None, f"{node.op.name} has weights and no module"
+    derived = {"cnndsl.modules:PaddedConv2d": "nn.Conv2d"}
+    return derived.get(call.target, call.target).rpartition(":")[2]
 
 
-def _loop(by_path: Mapping[Chosen, list[str]], common: Mapping[str, Chosen]) -> Iterator[str]:
+def _choice(node: Node, graph: Graph) -> Choice:
+    tensors = node.op.weights(node.x)
+    names = {tensor: f"{node.path}.{tensor}" if tensor else node.path for tensor in tensors}
+    return tuple((t, graph.init[name]) for t, name in names.items() if name in graph.init)
+
+
+def _common(nodes: list[Node], graph: Graph) -> Common:
+    tensors = dict.fromkeys(tensor for node in nodes for tensor in node.op.weights(node.x))
+    choice: list[tuple[str, Call]] = []
+    for tensor in tensors:
+        calls = Counter(dict(_choice(n, graph)).get(tensor) for n in nodes if tensor in _own(n))
+        call = calls.most_common(1)[0][0]
+        if call is not None:
+            choice.append((tensor, call))
+    agreeing = [node for node in nodes if _agrees(node, tuple(choice), graph)]
+    without = any("bias" not in _own(node) for node in agreeing)
+    return Common(tuple(choice), not ("bias" in dict(choice) and without))
+
+
+def _own(node: Node) -> Mapping[str, tuple[int, ...]]:
+    return node.op.weights(node.x)
+
+
+def _agrees(node: Node, choice: Choice, graph: Graph) -> bool:
+    """Whether the node's tensors begin as the choice says."""
+    own = dict(_choice(node, graph))
+    return all(own.get(tensor) == dict(choice).get(tensor) for tensor in _own(node))
+
+
+def _loop(by_path: Mapping[Choice, list[str]], common: Mapping[str, Common]) -> Iterator[str]:
     if not by_path and not common:
         return
-    yield f"        for {'name, module in self.named_modules' if by_path else 'module in self.modules'}():"
+    names = "name, module in self.named_modules" if by_path else "module in self.modules"
+    yield f"        for {names}():"
     keyword = "if"
-    for calls, paths in by_path.items():
-        doc = Group(f"{keyword} name in (", tuple(f'"{path}"' for path in (*paths,)), "):")
+    for choice, paths in by_path.items():
         if len(paths) == 1:
             yield f'            {keyword} name == "{paths[0]}":'
         else:
-            yield from lay_out(doc, 12)
-        yield from _statements(calls, False)
+            told = tuple(f'"{path}"' for path in paths)
+            yield from lay_out(Group(f"{keyword} name in (", told, "):"), 12)
+        yield from _statements(choice, biased=True)
         keyword = "elif"
-    for target, calls in common.items():
-        yield f"            {keyword} isinstance(module, {target.rpartition(':')[2]}):"
-        yield from _statements(calls, True)
+    alike: dict[Common, list[str]] = {}
+    for name, found in common.items():
+        alike.setdefault(found, []).append(name)
+    for found, classes in alike.items():
+        told = (classes[0],) if len(classes) == 1 else (f"({', '.join(classes)})",)
+        yield from lay_out(Group(f"{keyword} isinstance(", ("module", *told), "):"), 12)
+        yield from _statements(found.choice, found.biased)
         keyword = "elif"
 
 
-def _statements(calls: Chosen, by_class: bool) -> Iterator[str]:
-    """A module's tensors; by class, a bias may be absent."""
-    if not calls:
+def _statements(choice: Choice, biased: bool) -> Iterator[str]:
+    if not choice:
         yield "                pass"
-    for tensor, call in calls:
-        if by_class and tensor == "bias":
+    for tensor, call in choice:
+        if tensor == "bias" and not biased:
             yield "                if module.bias is not None:"
             yield from _statement(call, "module.bias", 20)
         else:

@@ -1,4 +1,4 @@
-"""ResNet-110 for CIFAR-10 with the residual units of "Identity Mappings in Deep Residual Networks"."""
+"""ResNet-110 for CIFAR-10 with the units of "Identity Mappings in Deep Residual Networks"."""
 
 from __future__ import annotations
 
