@@ -93,7 +93,7 @@ class _Rules:
         """(weight, call) for each weight that the rule means."""
         is_op = rule.selector in registry()
         nodes = [node for node in graph.layers if _selects(rule.selector, node, is_op)]
-        if not nodes and not is_op:
+        if not nodes and not is_op and rule.selector.split(".")[0] not in graph.dropped:
             help = suggest(rule.selector, [*registry(), *(n.path for n in graph.layers[:500])])
             message = f"`{rule.selector}` is neither an op nor the path of a node"
             self.report.error("name", message, rule.span, help)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
-from cnndsl.emitter.layout import Group, lay_out
+from cnndsl.emitter.layout import Group, flat, lay_out
 from cnndsl.emitter.plan import literal
 from cnndsl.graph import Graph, Node
 from cnndsl.ops.base import Call
@@ -90,23 +91,34 @@ def _loop(by_path: Mapping[Choice, list[str]], common: Mapping[str, Common]) -> 
         return
     names = "name, module in self.named_modules" if by_path else "module in self.modules"
     yield f"        for {names}():"
-    keyword = "if"
-    for choice, paths in by_path.items():
-        if len(paths) == 1:
-            yield f'            {keyword} name == "{paths[0]}":'
-        else:
-            told = tuple(f'"{path}"' for path in paths)
-            yield from lay_out(Group(f"{keyword} name in (", told, "):"), 12)
-        yield from _statements(choice, biased=True)
-        keyword = "elif"
+    branches = [(_by_name(paths), tuple(_statements(c, True))) for c, paths in by_path.items()]
     alike: dict[Common, list[str]] = {}
     for name, found in common.items():
         alike.setdefault(found, []).append(name)
     for found, classes in alike.items():
-        told = (classes[0],) if len(classes) == 1 else (f"({', '.join(classes)})",)
-        yield from lay_out(Group(f"{keyword} isinstance(", ("module", *told), "):"), 12)
-        yield from _statements(found.choice, found.biased)
+        lines = tuple(_statements(found.choice, found.biased))
+        branches.append((_by_class(classes), lines))
+    keyword = "if"
+    for lines, run in groupby(branches, key=lambda branch: branch[1]):
+        conditions = [condition for condition, _ in run]
+        if len(conditions) == 1:
+            condition = conditions[0]
+            after = Group(f"{keyword} {condition.head}", condition.items, f"{condition.close}:")
+            yield from lay_out(after, 12)
+        else:
+            yield f"            {keyword} {' or '.join(map(flat, conditions))}:"
+        yield from lines
         keyword = "elif"
+
+
+def _by_name(paths: list[str]) -> Group:
+    told = tuple(f'"{path}"' for path in paths)
+    return Group("name in (", told, ")") if len(told) > 1 else Group(f"name == {told[0]}", (), "")
+
+
+def _by_class(classes: list[str]) -> Group:
+    told = classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
+    return Group("isinstance(", ("module", told))
 
 
 def _statements(choice: Choice, biased: bool) -> Iterator[str]:

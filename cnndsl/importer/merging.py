@@ -1,0 +1,235 @@
+"""Two terms of one form → one term with the instances of both: anti-unification.
+
+Strict merging asks for the same nodes; loose merging also takes bodies that hold more nodes than
+the other, and a residual where the other has its body alone: what `when:` and `skip:` can say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from cnndsl.importer.terms import ABSENT, Body, Column, Rows, Term, absent, mapped, over_columns, values
+from cnndsl.ops import registry
+from cnndsl.ops.base import Family
+
+ALIKE = 0.6
+"""The least share of the nodes that two bodies must have in common to be merged loosely."""
+
+
+@dataclass(frozen=True)
+class Merger:
+    """How much two terms may differ."""
+
+    loose: bool = False
+    renames: bool = False
+    """Whether names may differ, as between the rounds of a loop."""
+
+    # --- terms ---
+
+    def terms(self, one: Term, other: Term) -> Term | None:
+        """Both terms as one, with the instances of the second after those of the first."""
+        if one.kind != other.kind and "loop" in (one.kind, other.kind):
+            one, other = _looped(one), _looped(other)
+        if one.kind != other.kind or len(one.bodies) != len(other.bodies):
+            return None
+        if not self.names_agree(one, other) or not _heads_agree(one, other):
+            return None
+        bodies = [self.bodies(a, b) for a, b in zip(one.bodies, other.bodies, strict=True)]
+        if one.kind == "residual" and one.bodies[1] == () != other.bodies[1]:
+            bodies[1] = self.bodies(one.bodies[1], other.bodies[1], optional=True)
+        elif one.kind == "residual" and one.bodies[1] != () == other.bodies[1]:
+            bodies[1] = self.bodies(one.bodies[1], other.bodies[1], optional=True)
+        args = _joined_args(one, other)
+        if args is None or any(body is None for body in bodies):
+            return None
+        return replace(
+            one,
+            head=one.head + other.head,
+            x=one.x + other.x,
+            out=one.out + other.out,
+            name=one.name + other.name,
+            args=args,
+            bodies=tuple(body for body in bodies if body is not None),
+            skip=one.skip + other.skip,
+            count=one.count + other.count,
+        )
+
+    def names_agree(self, one: Term, other: Term) -> bool:
+        ours, theirs = set(values(one.name)), set(values(other.name))
+        if None in ours | theirs:
+            return ours | theirs == {None}
+        return self.renames or ours == theirs or not ours or not theirs
+
+    # --- bodies ---
+
+    def bodies(self, one: Body, other: Body, *, optional: bool = False) -> Body | None:
+        merged = self.aligned(one, other)
+        if merged is not None:
+            return merged
+        if optional or self.loose:
+            wrapped = self.wrapped(one, other)
+            return wrapped if wrapped is not None else self.spread(one, other, free=optional)
+        return None
+
+    def aligned(self, one: Body, other: Body) -> Body | None:
+        """Node by node."""
+        if len(one) != len(other):
+            return None
+        merged = [self.terms(a, b) for a, b in zip(one, other, strict=True)]
+        found = tuple(term for term in merged if term is not None)
+        return found if len(found) == len(merged) else None
+
+    def wrapped(self, one: Body, other: Body) -> Body | None:
+        """A residual against its body alone: the other gets `skip: false`."""
+        places = [[i for i, t in enumerate(body) if t.kind == "residual"] for body in (one, other)]
+        if len(places[0]) == 1 and not places[1]:
+            at, after = places[0][0], len(one) - places[0][0] - 1
+            return self.bodies(one, _enclosed(other, at, after)) if len(other) > at + after else None
+        if len(places[1]) == 1 and not places[0]:
+            at, after = places[1][0], len(other) - places[1][0] - 1
+            return self.bodies(_enclosed(one, at, after), other) if len(one) > at + after else None
+        return None
+
+    def spread(self, one: Body, other: Body, *, free: bool = False) -> Body | None:
+        """The longest common sequence, and between its nodes those that only one body has."""
+        widths = _width(one, other)
+        best = self.best(one, other)
+        pairs, common = best
+        total = max(_weight(one), _weight(other))
+        if not free and (not total or common / total < ALIKE):
+            return None
+        merged: list[Term] = []
+        i = j = 0
+        for a, b in [*pairs, (len(one), len(other))]:
+            merged += [absent(term, widths[1], before=False) for term in one[i:a]]
+            merged += [absent(term, widths[0], before=True) for term in other[j:b]]
+            if a < len(one):
+                both = self.terms(one[a], other[b])
+                assert both is not None
+                merged.append(both)
+            i, j = a + 1, b + 1
+        return tuple(merged)
+
+    def best(self, one: Body, other: Body) -> tuple[list[tuple[int, int]], float]:
+        """(pairs of nodes to merge, how many ops they hold), by the usual table of prefixes."""
+        table: dict[tuple[int, int], tuple[float, float, list[tuple[int, int]]]] = {}
+        for i in range(len(one) + 1):
+            for j in range(len(other) + 1):
+                options: list[tuple[float, float, list[tuple[int, int]]]] = [(0.0, 0.0, [])]
+                if i:
+                    options.append(table[i - 1, j])
+                if j:
+                    options.append(table[i, j - 1])
+                if i and j:
+                    likeness = self.likeness(one[i - 1], other[j - 1])
+                    if likeness:
+                        score, weight, pairs = table[i - 1, j - 1]
+                        leaves = min(one[i - 1].leaves(), other[j - 1].leaves())
+                        options.append(
+                            (score + likeness, weight + leaves, [*pairs, (i - 1, j - 1)])
+                        )
+                table[i, j] = max(options, key=lambda option: option[0])
+        _, weight, pairs = table[len(one), len(other)]
+        return pairs, weight
+
+    def likeness(self, one: Term, other: Term) -> float:
+        """How alike two nodes are, 0 where they cannot be merged."""
+        if self.terms(one, other) is None:
+            return 0.0
+        equal = sum(
+            bool(set(map(_shown, values(one.args[arg]))) & set(map(_shown, values(other.args[arg]))))
+            for arg in one.args
+            if arg in other.args
+        )
+        heads = 1.0 if set(values(one.head)) & set(values(other.head)) else 0.0
+        weight = min(one.leaves(), other.leaves())
+        return weight * (1 + heads + equal / (len(one.args) or 1))
+
+
+def _shown(value: object) -> object:
+    """A value as likeness compares it: a number that is that of the channels is its own kind."""
+    return (type(value).__name__, "" if type(value).__name__ == "Channels" else repr(value))
+
+
+def _width(one: Body, other: Body) -> tuple[int, int]:
+    return (one[0].width if one else 1, other[0].width if other else 1)
+
+
+def _weight(body: Body) -> int:
+    return sum(term.leaves() for term in body)
+
+
+def _enclosed(body: Body, at: int, after: int) -> Body:
+    """The body with all but its ends within a residual that adds nothing."""
+    end = len(body) - after
+    inner = body[at:end]
+    skip = mapped(lambda _: False, inner[0].x)
+    residual = Term(
+        "residual", ("add",) * len(skip), inner[0].x, inner[-1].out, (None,) * len(skip), bodies=(inner, ()), skip=skip
+    )
+    return (*body[:at], residual, *body[end:])
+
+
+# --- heads and arguments ---
+
+
+def _heads_agree(one: Term, other: Term) -> bool:
+    heads = set(values(one.head)) | set(values(other.head))
+    if len(heads) <= 1 or one.kind == "loop":
+        return True
+    return one.kind == "op" and all(_plain_activation(head) for head in heads)
+
+
+@cache
+def _plain_activation(op: str) -> bool:
+    """Whether one op may stand for another by `use`: activations without arguments."""
+    cls = registry().get(op)
+    return cls is not None and cls.family is Family.ACTIVATION and not cls.args
+
+
+def _joined_args(one: Term, other: Term) -> dict[str, Column] | None:
+    if set(one.args) != set(other.args):
+        return None
+    return {arg: one.args[arg] + other.args[arg] for arg in one.args}
+
+
+# --- loops ---
+
+
+def _looped(term: Term) -> Term:
+    """A node as a loop of one round."""
+    return term if term.kind == "loop" else loop([(term,)])
+
+
+def loop(rounds: Sequence[Body]) -> Term:
+    """Rounds of the same nodes as one node; each is strictly merged with the first."""
+    merger = Merger(renames=True)
+    merged: Body | None = rounds[0]
+    for body in rounds[1:]:
+        assert merged is not None
+        merged = merger.bodies(merged, body)
+    assert merged is not None
+    width = rounds[0][0].width
+    count = len(rounds)
+    body = tuple(over_columns(term, lambda c: _transposed(c, width)) for term in merged)
+    return Term(
+        "loop",
+        ("",) * width,
+        rounds[0][0].x,
+        rounds[-1][-1].out,
+        (None,) * width,
+        bodies=(body,),
+        count=(count,) * width,
+    )
+
+
+def _transposed(column: Column, width: int) -> Column:
+    """Columns of one round after the other, as the rounds of each instance."""
+    return tuple(
+        ABSENT
+        if all(column[i] is ABSENT for i in range(start, len(column), width))
+        else Rows(column[i] for i in range(start, len(column), width))
+        for start in range(width)
+    )

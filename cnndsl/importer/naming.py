@@ -1,0 +1,168 @@
+"""Names for terms, so that the paths of a spec are those of the modules.
+
+This follows the rules by which the language names values: a number where a member stands at its
+place among the members of its scope, a name elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from cnndsl.importer.errors import ModelError, Problem
+from cnndsl.importer.structure import Head, Outline
+from cnndsl.importer.terms import Body, Term
+from cnndsl.scopes import RESERVED
+
+SEGMENT = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+def name(outline: Outline) -> Outline:
+    """The outline with names, and with paths for the values that are taken up again."""
+    terms = [*outline.body, *(term for head in outline.heads for term in head.body)]
+    taken_up = {t.source for term in terms for t in term.walk() if t.kind == "take"}
+    taken_up |= {head.source for head in outline.heads}
+    namer = _Namer({source for source in taken_up if source is not None})
+    root = _Scope("", reserved=_wanted(terms))
+    root.taken.add("input")
+    body = namer.body(outline.body, root)
+    heads = tuple(namer.head(head, root) for head in outline.heads)
+    if namer.problems:
+        raise ModelError("module names that a spec cannot have", "", namer.problems)
+    return replace(outline, body=namer.resolved(body, ""), heads=heads)
+
+
+def _wanted(terms: Iterable[Term]) -> set[str]:
+    """The segments that members of a scope will take, groups without a scope of their own included."""
+    found: set[str] = set()
+    for term in terms:
+        if term.kind in ("op", "seq"):
+            found |= {term.segment} if term.segment else set()
+        else:
+            found |= _wanted(inner for body in term.bodies for inner in body)
+    return found
+
+
+@dataclass
+class _Scope:
+    """A scope while its members are named."""
+
+    path: str
+    reserved: set[str]
+    """Names that modules in it have."""
+    count: int = 0
+    taken: set[str] = field(default_factory=set)
+    used: dict[str, int] = field(default_factory=dict)
+
+    def join(self, segment: str) -> str:
+        return f"{self.path}.{segment}" if self.path else segment
+
+    def free(self, word: str) -> str:
+        """The name that the language gives a merge: the word, or with a number behind it."""
+        n = self.used.get(word, 0)
+        segment = word
+        while n or segment in self.taken:
+            n += 1
+            segment = word if n == 1 else f"{word}_{n}"
+            if segment not in self.taken:
+                break
+        self.used[word] = n
+        self.taken.add(segment)
+        return segment
+
+
+@dataclass
+class _Namer:
+    taken_up: set[int]
+    paths: dict[int, str] = field(default_factory=dict)
+    """By value, its path in the spec."""
+    problems: list[Problem] = field(default_factory=list)
+
+    def body(self, body: Body, scope: _Scope) -> Body:
+        return tuple(self.term(term, scope) for term in body)
+
+    def term(self, term: Term, scope: _Scope) -> Term:
+        if term.kind == "take":
+            return term
+        if term.kind in ("op", "seq"):
+            return self.member(term, scope)
+        bodies = []
+        for body in term.bodies:
+            if term.kind == "split":
+                scope.free("share")
+            bodies.append(self.body(body, scope))
+        merge = {"residual": "add", "split": "concat"}.get(term.kind, term.kind)
+        if term.source is not None:
+            self.paths[term.source] = scope.join(scope.free(merge))
+        return replace(term, bodies=tuple(bodies))
+
+    def member(self, term: Term, scope: _Scope) -> Term:
+        segment, written = self.segment(term, scope)
+        scope.count += 1
+        scope.taken.add(segment)
+        path = scope.join(segment)
+        if term.source is not None:
+            self.paths[term.source] = path
+        if term.kind == "seq":
+            inner = _Scope(path, reserved=_wanted(term.bodies[0]))
+            term = replace(term, bodies=(self.body(term.bodies[0], inner),))
+        return replace(term, name=(written,))
+
+    def segment(self, term: Term, scope: _Scope) -> tuple[str, str | None]:
+        """(the segment of a member, the name that has to be written for it)."""
+        number = str(scope.count)
+        if term.segment is None:
+            if number not in scope.reserved | scope.taken and term.source not in self.taken_up:
+                return number, None
+            word = term.head[0]
+            others = scope.reserved | scope.taken
+            free = next(w for w in (word, *(f"{word}{n}" for n in range(2, 999))) if w not in others)
+            return free, free
+        if term.segment == number:
+            return number, None
+        if not SEGMENT.fullmatch(term.segment) or term.segment in RESERVED:
+            self.problems.append(Problem(term.path, f"`{term.segment}` is no name in a spec"))
+        return term.segment, term.segment
+
+    # --- values that are taken up again ---
+
+    def resolved(self, body: Body, scope: str) -> Body:
+        """The body with paths in its takes, as they read within the scope."""
+        return tuple(self.resolve(term, scope) for term in body)
+
+    def resolve(self, term: Term, scope: str) -> Term:
+        if term.kind == "take":
+            assert term.source is not None
+            return replace(term, head=(self.relative(term.source, scope),))
+        inner = scope
+        if term.kind == "seq":
+            inner = term.path
+        return replace(term, bodies=tuple(self.resolved(body, inner) for body in term.bodies))
+
+    def relative(self, value: int, scope: str) -> str:
+        path = self.paths.get(value, "input")
+        parts, ours = path.split("."), scope.split(".") if scope else []
+        shared = 0
+        while shared < min(len(ours), len(parts) - 1) and ours[shared] == parts[shared]:
+            shared += 1
+        return ".".join(parts[shared:])
+
+    def head(self, head: Head, root: _Scope) -> Head:
+        """A head's body under its label: a single member is named by it."""
+        if len(head.body) == 1 and head.body[0].kind in ("op", "seq"):
+            (term,) = head.body
+            label = term.segment or head.name
+            root.count += 1
+            root.taken.add(label)
+            if term.kind == "seq":
+                inner = _Scope(root.join(label), reserved=_wanted(term.bodies[0]))
+                term = replace(term, bodies=(self.body(term.bodies[0], inner),))
+            return replace(head, name=label, body=self.resolved((term,), ""))
+        if head.body:
+            problem = Problem(head.body[-1].path, f"the output `{head.name}` is no module's alone")
+            self.problems.append(problem)
+        return head
+
+    def source(self, value: int) -> str:
+        return self.paths.get(value, "input")
