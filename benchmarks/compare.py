@@ -24,7 +24,7 @@ SIDES = (64, 96, 128, 224, 299, 331)
 """Of the square images that are compared: the first that the network takes in training."""
 BATCH = 2
 POOL = 1 << 20
-"""How many random numbers there are; tensors repeat them, since drawing takes longer than copying."""
+"""How many random numbers there are; tensors repeat them: drawing takes longer than copying."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,14 @@ def randomize(model: nn.Module) -> nn.Module:
 
 def repeat(pool: Tensor, tensor: Tensor) -> None:
     """Fill a contiguous tensor with the numbers of the pool, over and over."""
-    for part in tensor.view(-1).split(len(pool)):
+    flat = tensor.view(-1)
+    for start in range(0, len(flat), len(pool)):
+        part = flat[start : start + len(pool)]
         part.copy_(pool[: len(part)])
 
 
-def difference(graph: Graph, name: str, gradients: bool = True) -> str:
-    """The first thing in which our network differs from torchvision's; empty where there is none."""
+def difference(graph: Graph, name: str) -> str:
+    """The first thing in which our network differs from torchvision's; empty if there is none."""
     theirs = torchvision_model(name)
     side = smallest_side(theirs)
     with torch.device("meta"):
@@ -93,7 +95,7 @@ def difference(graph: Graph, name: str, gradients: bool = True) -> str:
         return f"state dict: {' '.join(str(e).split())[:200]}"
     images = torch.randn(BATCH, 3, side, side, generator=torch.Generator().manual_seed(1))
     return difference_in_inference(ours, theirs, images) or difference_in_training(
-        ours, theirs, images, gradients
+        ours, theirs, images
     )
 
 
@@ -117,12 +119,10 @@ def difference_in_inference(ours: nn.Module, theirs: nn.Module, images: Tensor) 
     return "" if torch.equal(found, expected) else f"inference: {distance(found, expected)}"
 
 
-def difference_in_training(
-    ours: nn.Module, theirs: nn.Module, images: Tensor, gradients: bool
-) -> str:
+def difference_in_training(ours: nn.Module, theirs: nn.Module, images: Tensor) -> str:
     """Outputs with equal random numbers, gradients, and the statistics that they leave."""
     separate_buffers(ours)
-    expected, found = (step(model, images, gradients) for model in (theirs, ours))
+    expected, found = (step(model, images) for model in (theirs, ours))
     if len(expected.outputs) != len(found.outputs):
         return f"training: {len(found.outputs)} outputs, torchvision's has {len(expected.outputs)}"
     for mine, other in zip(found.outputs, expected.outputs, strict=True):
@@ -142,18 +142,15 @@ def separate_buffers(model: nn.Module) -> None:
             setattr(module, name, buffer.clone())
 
 
-def step(model: nn.Module, images: Tensor, gradients: bool) -> Step:
-    """One pass in training mode with fixed random numbers; the network is left without gradients."""
+def step(model: nn.Module, images: Tensor) -> Step:
+    """One pass in training mode with fixed random numbers; it leaves no gradients behind."""
     torch.manual_seed(3)
-    with torch.set_grad_enabled(gradients):
-        given: Any = model.train()(images.clone())
+    given: Any = model.train()(images.clone())
     outputs = given if isinstance(given, tuple) else (given,)
-    kept: dict[str, Tensor | None] = {}
-    if gradients:
-        sum(output.square().mean() for output in outputs).backward()
-        kept = {name: parameter.grad for name, parameter in model.named_parameters()}
-        model.zero_grad(set_to_none=True)
-    return Step(tuple(o.detach() for o in outputs), kept, dict(model.named_buffers()))
+    sum(output.square().mean() for output in outputs).backward()
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+    model.zero_grad(set_to_none=True)
+    return Step(tuple(o.detach() for o in outputs), gradients, dict(model.named_buffers()))
 
 
 def first_unequal(

@@ -1,13 +1,12 @@
 """Every variant of every shipped spec, beside torchvision's network of the same name.
 
-    python benchmarks/zoo.py [--write] [--full] [NAME ...]
+    python benchmarks/zoo.py [--write] [NAME ...]
 
 Prints a row a variant: lines of the family's spec and of torchvision's source for it, parameters,
-multiply-adds, and whether the two are the same: the state dict loads with `strict=True`, and outputs in
-inference, outputs, gradients and running statistics in training are equal bit for bit, with equal
-random numbers, on images of 64×64 or the next size that the network takes. Exits with 1 if one
-differs. NAME is a family or a variant; `--write` writes docs/zoo.md and its diagrams; `--full` compares
-the gradients of the largest networks too.
+multiply-adds, and whether the two are the same: the state dict loads with `strict=True`, and with
+equal random numbers the outputs in inference, and the outputs, gradients and running statistics in
+training, are equal bit for bit, on images of 64×64 or the next size that the network takes. Exits
+with 1 if one differs. NAME is a family or a variant; `--write` writes docs/zoo.md and its diagrams.
 """
 
 from __future__ import annotations
@@ -33,26 +32,24 @@ from cnndsl import shipped
 from cnndsl.diagram import draw_graph, render
 
 DOCS = Path(__file__).parent.parent / "docs"
-LARGE = 200_000_000
-"""Parameters from which on gradients are compared with `--full` alone."""
 MAX_BYTES = 60_000
-"""How large a thumbnail may be; it is drawn with the blocks opened, or closed where that is less."""
+"""How large a thumbnail may be; its blocks are drawn opened if it then is not larger."""
 
 INTRODUCTION = """\
 # The zoo
 
-Every network that comes with cnndsl, as `python benchmarks/zoo.py --write` found it with torch {torch}
-and torchvision {torchvision}. *Identical* means that torchvision's state dict loads with `strict=True`, and
-that with equal weights and random numbers the outputs in inference, and the outputs, gradients and
-running statistics in training, are equal bit for bit. Multiply-adds are those of convolutions and linear
-layers for one sample of the size that the spec states.
+Every network that comes with cnndsl, as `python benchmarks/zoo.py --write` found it with torch
+{torch} and torchvision {torchvision}. *Identical* means that torchvision's state dict loads with
+`strict=True`, and that with equal weights and random numbers the outputs in inference, and the
+outputs, gradients and running statistics in training, are equal bit for bit. Multiply-adds are
+those of convolutions and linear layers for one sample of the size that the spec states.
 
-Lines are those with code: of the whole spec with its `expect:` and `train:`; of torchvision's file for
-the family without its documentation and without its lists of published weights. What the file shares
-with others in `torchvision.ops` is not counted.
+Lines are those with code: of the whole spec, its `expect:` and `train:` included; of torchvision's
+file for the family, without its documentation and its lists of published weights. What that file
+takes from `torchvision.ops` is not counted.
 
-{compared} variants are compared with torchvision, {identical} are identical. The others have no
-counterpart there.
+{compared} of the {all} variants are compared with torchvision, {identical} are identical. The
+others have no counterpart there.
 """
 
 
@@ -81,17 +78,17 @@ def torchvision_names() -> frozenset[str]:
     return frozenset(torchvision.models.list_models(module=torchvision.models))
 
 
-def rows(names: frozenset[str], full: bool) -> Iterator[Row]:
-    """The variants of the shipped specs, those of `names` or all, each as soon as it is compared."""
+def rows(names: frozenset[str]) -> Iterator[Row]:
+    """The variants of the shipped specs, of `names` or all, each as soon as it is compared."""
     for family, path in shipped.files().items():
         for variant in shipped.variants(path) or (None,):
             name = variant or family
             if not names or {family, name} & names:
-                yield row(family, path, variant, full)
+                yield row(family, path, variant)
                 gc.collect()  # the next network may need the memory of this one
 
 
-def row(family: str, path: Path, variant: str | None, full: bool) -> Row:
+def row(family: str, path: Path, variant: str | None) -> Row:
     graph = cnndsl.check(path, variant)
     costs = cnndsl.cost(graph)
     name = variant or family
@@ -99,7 +96,7 @@ def row(family: str, path: Path, variant: str | None, full: bool) -> Row:
     if name not in torchvision_names():
         return known
     try:
-        found = difference(graph, name, gradients=full or costs.params < LARGE)
+        found = difference(graph, name)
     except Exception as e:  # a network that fails to run differs; the others are still compared
         found = f"{type(e).__name__}: {' '.join(str(e).split())[:200]}"
     return Row(**{**vars(known), "their_lines": source_lines(name), "difference": found})
@@ -139,8 +136,9 @@ def code_lines(source: str) -> int:
 
 def uncounted(tree: ast.Module) -> Iterator[ast.stmt]:
     for node in ast.walk(tree):
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        if documented and ast.get_docstring(node) is not None:
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            continue
+        if ast.get_docstring(node) is not None:
             yield node.body[0]
         if isinstance(node, ast.ClassDef) and "WeightsEnum" in map(ast.unparse, node.bases):
             yield node
@@ -170,6 +168,7 @@ def page(found: Iterable[Row]) -> str:
     introduction = INTRODUCTION.format(
         torch=torch.__version__.partition("+")[0],
         torchvision=torchvision.__version__.partition("+")[0],
+        all=sum(map(len, families.values())),
         compared=len(compared),
         identical=sum(not row.difference for row in compared),
     )
@@ -217,13 +216,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="a family or a variant")
     parser.add_argument("--write", action="store_true", help="write docs/zoo.md and its diagrams")
-    parser.add_argument("--full", action="store_true", help="gradients of the largest too")
     args = parser.parse_args()
     if args.write and args.names:
         parser.error("--write needs all networks")
+    torch.set_num_threads(1)  # on small images threads wait for each other
     print(line(HEADER))
     found = []
-    for one in rows(frozenset(args.names), args.full):
+    for one in rows(frozenset(args.names)):
         found.append(one)
         print(line(cells(one)), flush=True)
     if args.write:

@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 from cnndsl import syntax
 from cnndsl.diagnostics import Diagnostic, Frame, Report, Span, suggest
 from cnndsl.expr import show
-from cnndsl.init import initialize
 from cnndsl.graph import Graph, Input, Node, Output
+from cnndsl.init import initialize
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op, Reject, Shape
 from cnndsl.prune import prune

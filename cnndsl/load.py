@@ -9,8 +9,8 @@ from cnndsl import shipped, source, syntax
 from cnndsl.diagnostics import Report, Source, Span, suggest
 from cnndsl.names import check_names
 from cnndsl.parse import parse
-from cnndsl.schema import validate
 from cnndsl.source import Scalar
+from cnndsl.validate import validate
 
 MAX_CHAIN = 12
 SUFFIXES = (".yaml", ".yml")

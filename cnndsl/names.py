@@ -13,7 +13,7 @@ from cnndsl import syntax
 from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import KEYWORDS, Expr, names
 from cnndsl.ops import registry
-from cnndsl.schema import nearest_op
+from cnndsl.validate import nearest_op
 
 
 def check_names(spec: syntax.Spec, report: Report) -> None:

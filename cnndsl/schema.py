@@ -1,28 +1,20 @@
-"""Ops → the JSON Schema of specs, and validation of a file against it."""
+"""Ops → the JSON Schema of specs."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
-from cnndsl import source, syntax
-from cnndsl.diagnostics import Report, Span, suggest
-from cnndsl.expr import show
+from cnndsl import syntax
 from cnndsl.init import init_schema
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op
 from cnndsl.ops.kinds import EXPRESSION, Schema
 from cnndsl.recipe import recipe_schema
-from cnndsl.source import Located
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 LABEL = r"^[A-Za-z0-9_-]{1,100}$"
 MAX_OUTPUTS = 64
-MAX_LISTED = 40
-"""How many known words a message lists at the most."""
 BLOCK = r"^([A-Za-z_][A-Za-z0-9_]*\.)?[A-Z][A-Za-z0-9_]*$"
 SEGMENT = r"^[A-Za-z0-9_-]+$|" + EXPRESSION
 
@@ -30,7 +22,7 @@ SEGMENT = r"^[A-Za-z0-9_-]+$|" + EXPRESSION
 def spec_schema(blocks: Schema | None = None) -> Schema:
     """The JSON Schema (2020-12) of a spec file; `blocks` adds those of one file, by name."""
     ops = {name: op for name, op in sorted(registry().items()) if not op.internal}
-    nodes = {name: {"$ref": f"#/$defs/op.{name}"} for name in ops} | _STRUCTURES | (blocks or {})
+    nodes = {name: {"$ref": f"#/$defs/op.{name}"} for name in ops} | STRUCTURES | (blocks or {})
     return {
         "$schema": DIALECT,
         "title": "cnndsl spec",
@@ -40,7 +32,7 @@ def spec_schema(blocks: Schema | None = None) -> Schema:
         "additionalProperties": False,
         "$defs": {
             **{f"op.{name}": op_schema(op) for name, op in ops.items()},
-            **_SHARED,
+            **SHARED,
             "defaults": {
                 "type": "object",
                 "description": "Arguments that ops of this file take where a node gives none.",
@@ -145,7 +137,7 @@ _BRANCHES = {
     "additionalProperties": _BODY,
 }
 
-_STRUCTURES: Schema = {
+STRUCTURES: Schema = {
     "concat": _field(
         "Run the branches side by side, join their channels. Takes branches.", **_BRANCHES
     ),
@@ -211,7 +203,7 @@ _ATTRIBUTES: Schema = {
     "note": _field("A remark for readers. Takes text.", type="string"),
 }
 
-_SHARED: Schema = {
+SHARED: Schema = {
     "body": {
         "type": ["array", "string", "object"],
         "description": "Nodes in sequence, or one node. Takes a list of nodes, or one node.",
@@ -325,217 +317,7 @@ _FILE: Schema = {
     "expect": _field(
         "Facts that the checker confirms. Takes facts, or a mapping from variant to facts.",
         type="object",
-        properties=_SHARED["facts"]["properties"],
+        properties=SHARED["facts"]["properties"],
         additionalProperties={"$ref": "#/$defs/facts"},
     ),
 }
-
-
-# --- validation ----------------------------------------------------------------------------------
-
-
-@cache
-def _validator() -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(spec_schema())
-
-
-def validate(root: Located, report: Report) -> frozenset[Span]:
-    """Report what has the wrong form; returns the spans of the values and keys at fault."""
-    bad: set[Span] = set()
-    for error in _validator().iter_errors(source.plain(root)):
-        for span, message, help in _explain(error, root):
-            report.error("schema", message, span, help)
-            bad.add(span)
-            if report.full:
-                return frozenset(bad)
-    return frozenset(bad)
-
-
-def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
-    """(place, message, remedy) of one error of the validator; an unknown key is one each."""
-    path = list(error.absolute_path)
-    value = source.locate(root, iter(path))
-    if "propertyNames" in error.schema_path:
-        span = _key_span(root, path, error.instance)
-        yield span, f"`{error.instance}` is not a name{_where(path)}", _naming(error)
-        return
-    match error.validator:
-        case "additionalProperties":
-            known = sorted(error.schema.get("properties", {}))
-            patterns = error.schema.get("patternProperties", {})
-            node = _is_node(error)
-            what = "op or attribute" if node else "key"
-            for entry in value.entries if isinstance(value, source.Mapping) else ():
-                if entry.name not in known and not _matches(entry.name, patterns):
-                    near = _remedy if node else _nearest_key
-                    help = near(entry.name, value, root, known)
-                    yield entry.key.span, f"unknown {what} `{entry.name}`{_where(path)}", help
-        case "required":
-            missing = next(key for key in error.validator_value if key not in error.instance)
-            yield _op_span(root, path), f"`{missing}` is missing{_where(path)}", ""
-        case "maxProperties":
-            told = f"{len(error.instance)} entries; at most {error.validator_value}"
-            yield value.span, f"{_name(path)} has {told}", ""
-        case "minItems" | "maxItems":
-            shape = error.schema.get("description") == _SHARED["shape"]["description"]
-            help = "a shape has 1 to 4 sizes, and none for the batch" if shape else ""
-            yield value.span, _expected(error, path), help
-        case "anyOf":
-            word = str(error.instance)
-            if word in _STRUCTURES:
-                words = str(_STRUCTURES[word]["description"]).rpartition("Takes ")[2].rstrip(".")
-                yield value.span, f"{word} takes {words}, found nothing", ""
-                return
-            names = next(option["enum"] for option in error.schema["anyOf"] if "enum" in option)
-            yield value.span, f"unknown op `{word}`", nearest_op(word, [*names, *_blocks(root)])
-        case _:
-            yield value.span, _expected(error, path), _hint(error, path)
-
-
-def _is_node(error: Any) -> bool:
-    return "when" in error.schema.get("properties", {}) and "conv" in error.schema["properties"]
-
-
-def _nearest_key(word: str, holder: Located, root: Located, known: list[str]) -> str:
-    return suggest(word, known)
-
-
-def _remedy(word: str, node: Located, root: Located, known: list[str]) -> str:
-    """What to do about an unknown word in a node: mostly it belongs elsewhere."""
-    ops = registry()
-    for entry in node.entries if isinstance(node, source.Mapping) else ():
-        if entry.name in ops and word in ops[entry.name].args:
-            return f"an argument stands within the op: `{entry.name}: {{{word}: …}}`"
-    return nearest_op(word, [*known, *_blocks(root)])
-
-
-def nearest_op(word: str, known: list[str]) -> str:
-    """The op or block that is meant by a word: by its spelling elsewhere, or the nearest one."""
-    bare = _bare(word.removeprefix("nn."))
-    for name in known:
-        if _bare(name) == bare and name != word:
-            return f"did you mean `{name}`?"
-    for name, op in registry().items():
-        if _bare(op.__name__) == bare and not op.internal:
-            return f"the op is `{name}`"
-    near = suggest(word, known)
-    return near if near.startswith("did") or len(known) <= MAX_LISTED else ""
-
-
-def _bare(word: str) -> str:
-    return word.lower().replace("_", "")
-
-
-def _blocks(root: Located) -> list[str]:
-    blocks = root.get("blocks") if isinstance(root, source.Mapping) else None
-    return [entry.name for entry in blocks.entries] if isinstance(blocks, source.Mapping) else []
-
-
-def _naming(error: Any) -> str:
-    """How names are written there, by the pattern that one did not match."""
-    pattern = str(error.validator_value)
-    if pattern.startswith("^[A-Z]"):
-        return "the name of a block begins with a capital letter, and has letters, digits and `_`"
-    if pattern == IDENTIFIER:
-        return "a name begins with a letter, and has letters, digits and `_`"
-    return "a name has letters, digits, `_` and `-`"
-
-
-def _expected(error: Any, path: list[str | int]) -> str:
-    words = _words(error)
-    found = show(error.instance)
-    if isinstance(error.instance, dict):
-        found = "a mapping" if error.instance else "an empty mapping"
-    if isinstance(error.instance, list) and any(isinstance(v, dict | list) for v in error.instance):
-        found = "a list"
-    if _is_node(error):
-        return f"a node is {words}; found {found}"
-    return f"{_name(path)} takes {words}, found {found}"
-
-
-def _words(error: Any) -> str:
-    """What is taken, in words: those of the description, or of the types and bounds."""
-    if error.validator == "const":
-        return show(error.validator_value)
-    described = str(error.schema.get("description", "")).rpartition("Takes ")[2].rstrip(".")
-    if described:
-        return described
-    types = [name for name in error.schema.get("type", []) if name != "string"] or ["string"]
-    bound = f" of at least {error.schema['minimum']}" if "minimum" in error.schema else ""
-    return " or ".join(_TYPES[name] for name in types) + bound
-
-
-_TYPES = {
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "string": "text",
-    "array": "a list",
-    "object": "a mapping",
-    "null": "null",
-}
-
-
-def _name(path: list[str | int]) -> str:
-    """The value's name: its key after that of what holds it, as `conv.kernel[1]`."""
-    index = f"[{path[-1]}]" if path and isinstance(path[-1], int) else ""
-    keys = path[:-1] if index else path
-    holder = str(keys[-2]) if len(keys) > 1 and isinstance(keys[-2], str) else ""
-    key = str(keys[-1]) if keys else "a spec"
-    return f"{holder}.{key}{index}" if holder and holder not in _PLAIN else f"{key}{index}"
-
-
-_PLAIN = ("body", "do", "shortcut", "expect", "blocks", "variants", "outputs")
-"""Keys that hold named things of one sort, which go by their own names."""
-
-
-def _hint(error: Any, path: list[str | int]) -> str:
-    """The remedy for a value of another type than is taken."""
-    facts = list(_SHARED["facts"]["properties"])
-    if len(path) == 2 and path[0] == "expect" and path[1] not in facts:
-        return suggest(str(path[1]), facts)
-    if path and error.schema.get("description") == _SHARED["args"]["description"]:
-        return nearest_op(str(path[-1]), [])
-    return _text_hint(error, error.instance) if isinstance(error.instance, str) else ""
-
-
-def _text_hint(error: Any, text: str) -> str:
-    words = _words(error)
-    choices = re.findall(r"`(\w[\w-]*)`", words)
-    if choices and (near := suggest(text, choices)).startswith("did"):
-        return near
-    if text and not isinstance(source.resolve(text), str):
-        return f"write {text} without the quotation marks"
-    if text.lower() in ("yes", "no", "on", "off") and "true or false" in words:
-        return "YAML 1.2 has `true` and `false` only"
-    if error.validator not in ("pattern", "type") or "$" not in str(error.schema.get("pattern")):
-        return ""
-    if len(choices) < 2 and re.fullmatch(r"[A-Za-z_]\w{0,40}", text):
-        return f"an expression is written ${text} or $(…)"
-    if re.fullmatch(r"[\w\s.*+/()%-]{1,60}", text) and re.search(r"[*+/%-]", text):
-        return f"an expression is written $({text})"
-    return ""
-
-
-def _where(path: list[str | int]) -> str:
-    inner = [str(step) for step in path if isinstance(step, str)]
-    return f" in {inner[-1]}" if inner and inner[-1] not in ("body", "do", "shortcut") else ""
-
-
-def _matches(name: str, patterns: Mapping[str, Any]) -> bool:
-    return any(re.search(pattern, name) for pattern in patterns)
-
-
-def _key_span(root: Located, path: list[str | int], key: str) -> Span:
-    value = source.locate(root, iter(path))
-    entry = value.index.get(key) if isinstance(value, source.Mapping) else None
-    return entry.key.span if entry else value.span
-
-
-def _op_span(root: Located, path: list[str | int]) -> Span:
-    """Where the key stands whose value is at the path."""
-    if not path or not isinstance(path[-1], str):
-        return source.locate(root, iter(path)).span
-    return _key_span(root, path[:-1], path[-1])

@@ -10,7 +10,6 @@ from typing import Any
 from cnndsl import syntax
 from cnndsl.diagnostics import Frame, Report, Span, suggest
 from cnndsl.expr import (
-    MAX_WORK,
     Exhausted,
     Expr,
     ExprError,
@@ -22,6 +21,7 @@ from cnndsl.expr import (
     oversize,
     show,
 )
+from cnndsl.expr.tree import MAX_WORK
 from cnndsl.ops.base import Shape
 
 MISSING = Missing()

@@ -13,13 +13,6 @@ from torchvision.models._utils import _make_divisible
 
 from cnndsl.expr import (
     FUNCTIONS,
-    MAX_DEPTH,
-    MAX_LEVELS,
-    MAX_LIST,
-    MAX_NESTING,
-    MAX_NUMBER,
-    MAX_SOURCE,
-    MAX_TEXT,
     Exhausted,
     ExprError,
     Meter,
@@ -32,6 +25,15 @@ from cnndsl.expr import (
     parse,
     show,
     template,
+)
+from cnndsl.expr.tree import (
+    MAX_DEPTH,
+    MAX_LEVELS,
+    MAX_LIST,
+    MAX_NESTING,
+    MAX_NUMBER,
+    MAX_SOURCE,
+    MAX_TEXT,
 )
 
 ENV: dict[str, Any] = {

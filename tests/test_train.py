@@ -22,6 +22,7 @@ import cnndsl
 from cnndsl.diagnostics import SpecError
 from cnndsl.graph import Output
 from cnndsl.ops.base import Reject
+from cnndsl.recipe import Recipe, recipe_schema
 from cnndsl.training import checkpoint, device, download, session, target
 from cnndsl.training import data as data_module
 from cnndsl.training.data import Facts, Split, Stored, View, find_facts, load, mean_std
@@ -30,7 +31,6 @@ from cnndsl.training.errors import TrainError
 from cnndsl.training.loop import Metrics, evaluate, fit, loss_of, make_optimizer
 from cnndsl.training.order import chunks, order, seed_step, training_chunks
 from cnndsl.training.progress import line, watch_for
-from cnndsl.recipe import Recipe, recipe_schema
 
 CPU = torch.device("cpu")
 LOGITS = (Output("logits", 0),)

@@ -396,7 +396,7 @@ def test_truncated_files(form: str, spec: Path, saved: dict[str, Tensor], tmp_pa
     module = cnndsl.build(graph)
     for end in range(0, len(whole) - 1, max(1, len(whole) // 60)):
         path.write_bytes(whole[:end])
-        with pytest.raises(WeightsError, match="damaged|holds Python objects"):
+        with pytest.raises(WeightsError, match=r"damaged|holds Python objects"):
             load_weights(module, graph, str(path))
 
 

@@ -11,7 +11,7 @@ from cnndsl.emitter.initial import initial_lines
 from cnndsl.emitter.layout import WIDTH, Doc, Group, flat, lay_out
 from cnndsl.emitter.parts import Chain, Class, Leaf, Line, Part
 from cnndsl.emitter.plan import function_name, is_identifier, literal, variable
-from cnndsl.emitter.unify import Parameter, Unified
+from cnndsl.emitter.unify import Unified
 from cnndsl.graph import Graph
 from cnndsl.ops.base import Call
 

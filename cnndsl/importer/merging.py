@@ -10,7 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from cnndsl.importer.terms import ABSENT, Body, Column, Rows, Term, absent, mapped, over_columns, values
+from cnndsl.importer.terms import (
+    ABSENT,
+    Body,
+    Column,
+    Rows,
+    Term,
+    absent,
+    mapped,
+    over_columns,
+    values,
+)
 from cnndsl.ops import registry
 from cnndsl.ops.base import Family
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cnndsl.training.errors import TrainError
 from cnndsl.recipe import Recipe, recipe_schema
+from cnndsl.training.errors import TrainError
 
 if TYPE_CHECKING:
     from cnndsl.training.session import Result, run

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from cnndsl.diagnostics import suggest
-from cnndsl.training.errors import TrainError
 from cnndsl.recipe import DATA_NAMES
+from cnndsl.training.errors import TrainError
 
 Batch = tuple[Tensor, Tensor]
 """Images, float [batch, channels, height, width], and labels, int64 [batch]; on the device."""

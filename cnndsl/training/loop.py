@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from cnndsl.graph import Output
+from cnndsl.recipe import Recipe
 from cnndsl.training.data import Samples, Split
 from cnndsl.training.errors import TrainError
 from cnndsl.training.order import chunks, order, seed_step, training_chunks
-from cnndsl.recipe import Recipe
 
 REFRESH = 0.25
 """Seconds between two looks at the loss: each look waits for the device."""

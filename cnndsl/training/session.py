@@ -18,13 +18,13 @@ import cnndsl
 from cnndsl.diagnostics import SpecError
 from cnndsl.graph import Graph
 from cnndsl.ops.base import Reject
+from cnndsl.recipe import Recipe
 from cnndsl.training import checkpoint, progress, target
 from cnndsl.training.data import Facts, Split, find_facts, load
 from cnndsl.training.device import choose_device
 from cnndsl.training.device import describe as describe_device
 from cnndsl.training.errors import TrainError
 from cnndsl.training.loop import Metrics, fit, make_optimizer, steps_per_epoch
-from cnndsl.recipe import Recipe
 
 Echo = Callable[[str], None]
 PRINT: Echo = partial(print, flush=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnndsl.graph import Graph
+from cnndsl.recipe import Recipe
 from cnndsl.training.data import Facts
 from cnndsl.training.errors import TrainError
-from cnndsl.recipe import Recipe
 
 
 @dataclass(frozen=True)

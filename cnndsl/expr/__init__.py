@@ -1,0 +1,43 @@
+"""The expression language of specs: parse, then evaluate against named values.
+
+Small and closed: numbers, strings, lists, arithmetic, comparisons, `and or not`, `a if c else b`,
+indexing and a fixed list of functions. Sizes are bounded, so that no expression hangs.
+"""
+
+from cnndsl.expr.evaluation import evaluate, oversize
+from cnndsl.expr.functions import FUNCTIONS, divisible
+from cnndsl.expr.parsing import KEYWORDS, parse, template
+from cnndsl.expr.tree import (
+    Exhausted,
+    Expr,
+    ExprError,
+    Meter,
+    Missing,
+    Unknown,
+    UnknownFunction,
+    UnknownName,
+    Value,
+    names,
+    show,
+)
+
+__all__ = [
+    "FUNCTIONS",
+    "KEYWORDS",
+    "Exhausted",
+    "Expr",
+    "ExprError",
+    "Meter",
+    "Missing",
+    "Unknown",
+    "UnknownFunction",
+    "UnknownName",
+    "Value",
+    "divisible",
+    "evaluate",
+    "names",
+    "oversize",
+    "parse",
+    "show",
+    "template",
+]

@@ -1,0 +1,106 @@
+"""Expressions as data, their bounds, and what can be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_NUMBER = 10**15
+MAX_LIST = 1_000
+MAX_LEVELS = 8
+MAX_TEXT = 1_000
+MAX_SOURCE = 2_000
+MAX_NESTING = 25
+MAX_DEPTH = 100
+MAX_WORK = 300_000
+
+Value = Any
+"""None, bool, int, float, str, a list of values, or a mapping whose keys are read as attributes."""
+
+
+class ExprError(Exception):
+    """An expression is at fault between two offsets of its text."""
+
+    def __init__(self, message: str, start: int, end: int, help: str = "") -> None:
+        super().__init__(message)
+        self.message, self.start, self.end, self.help = message, start, end, help
+
+
+class UnknownName(ExprError):  # noqa: N818 - named for what it says
+    """A name that is not among those in scope."""
+
+    def __init__(self, name: str, start: int, end: int) -> None:
+        super().__init__(f"unknown name `{name}`", start, end)
+        self.name = name
+
+
+class UnknownFunction(ExprError):  # noqa: N818 - named for what it says
+    """A function that is called is not among FUNCTIONS."""
+
+    def __init__(self, name: str, start: int, end: int) -> None:
+        super().__init__(f"unknown function `{name}`", start, end)
+        self.name = name
+
+
+class Exhausted(Exception):  # noqa: N818 - named for what it says
+    """The computations of a spec are more than a Meter allows."""
+
+
+@dataclass
+class Meter:
+    """What may still be computed: an operation takes one, and so does each item of a list in it."""
+
+    left: int = MAX_WORK
+
+    def spend(self, work: int) -> None:
+        self.left -= work
+        if self.left < 0:
+            raise Exhausted
+
+
+class Unknown(Exception):  # noqa: N818 - named for what it says
+    """The value cannot be known, since what it reads failed before."""
+
+
+class Missing:
+    """Stands for a value that cannot be known; reading it raises Unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """A parsed expression: an operation on operands, written at text[start:end]."""
+
+    kind: str  # constant, name, list, call, index, attribute, unary, binary, if, and, or
+    start: int
+    end: int
+    value: Value = None
+    operands: tuple[Expr, ...] = ()
+    depth: int = 1
+    """How many operations wait for each other, this one included."""
+
+
+def names(expr: Expr) -> list[Expr]:
+    """The names that an expression reads."""
+    own = [expr] if expr.kind == "name" else []
+    return own + [name for operand in expr.operands for name in names(operand)]
+
+
+def show(value: Value, depth: int = 2) -> str:
+    """A value as it would be written in a spec, shortened."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        if depth == 0:
+            return "[…]"
+        inner = ", ".join(show(item, depth - 1) for item in value[:8])
+        return f"[{inner}{', …' if len(value) > 8 else ''}]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{key}: {show(item, depth - 1)}" for key, item in value.items())
+        return f"{{{inner}}}" if depth > 0 else "{…}"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,76 @@
+"""Numbers of channels as formulas: of those that come in, or of another variable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from cnndsl.importer.terms import ABSENT, Column, Term, mapped
+from cnndsl.importer.variables import Code, Variable, code, equal, pairs
+
+if TYPE_CHECKING:
+    from cnndsl.importer.rendering import Renderer
+
+FACTORS = range(2, 9)
+
+
+def channels_formula(renderer: Renderer, column: Column, term: Term) -> Code | None:
+    """The column as a formula that holds for every instance and round, the plainest first."""
+    bases = list(_bases(renderer, term))
+    for base, known, _ in bases:
+        if equal(column, known):
+            return _code(renderer, base, "", "", column)
+    for base, known, around in bases:
+        ratio = _ratio(column, known)
+        if ratio:
+            before, after = ratio
+            return _code(renderer, base, before, after, column)
+        if around and equal(column, mapped(_quarter, known)):
+            return _code(renderer, base, "divisible(", " // 4)", column)
+    return None
+
+
+Base = str | Variable | None
+"""`x.channels`, a variable, or None for the channels that enter the block."""
+
+
+def _bases(renderer: Renderer, term: Term) -> Iterator[tuple[Base, Column, bool]]:
+    """What formulas are made of, with its values; last, whether it is a value and no parameter."""
+    for variable in renderer.visible():
+        whole = variable.kind == "channels" and len(variable.column) == len(term.x)
+        if whole and not variable.nullable and not variable.absent:
+            yield variable, variable.column, False
+    yield "x.channels", mapped(_channels, term.x), True
+    if renderer.entry:
+        yield None, renderer.entry, True
+
+
+def _channels(shape: Any) -> Any:
+    return ABSENT if shape is ABSENT else shape[0]
+
+
+def _ratio(column: Column, known: Column) -> tuple[str, str] | None:
+    """(before, after) of a formula with one factor or divisor for all."""
+    found = [(a, b) for a, b in pairs(column, known) if a is not ABSENT]
+    if not all(isinstance(a, int) and isinstance(b, int) and a > 0 and b > 0 for a, b in found):
+        return None
+    for factor in FACTORS:
+        if all(a == factor * b for a, b in found):
+            return f"{factor} * ", ""
+    for factor in FACTORS:
+        if all(a == b // factor for a, b in found):
+            return "", f" // {factor}"
+    return None
+
+
+def _quarter(channels: Any) -> Any:
+    """What squeeze-and-excitation squeezes to: the multiple of 8 nearest to a quarter."""
+    if not isinstance(channels, int):
+        return ABSENT
+    quarter = channels // 4
+    nearest = max(8, (quarter + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * quarter else nearest
+
+
+def _code(renderer: Renderer, base: Base, before: str, after: str, column: Column) -> Code:
+    return code(before, renderer.entering() if base is None else base, after, column=column)
