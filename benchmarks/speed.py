@@ -2,7 +2,8 @@
 
     python benchmarks/speed.py [NAME ...]
 
-Both run in turn in one process with equal weights; medians of the ratio, below 1 where ours is faster.
+Both run in turn in one process with equal weights; medians of the ratio, below 1 where ours is
+faster.
 """
 
 from __future__ import annotations

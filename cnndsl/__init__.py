@@ -1,8 +1,8 @@
 """cnndsl: convolutional networks as one page of YAML, checked, drawn and compiled to PyTorch.
 
-    >>> import cnndsl
-    >>> graph = cnndsl.check("resnet50")      # shapes and costs, without torch
-    >>> model = cnndsl.build("resnet50")      # a torch.nn.Module
+>>> import cnndsl
+>>> graph = cnndsl.check("resnet50")      # shapes and costs, without torch
+>>> model = cnndsl.build("resnet50")      # a torch.nn.Module
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ def check(
 ) -> Graph:
     """Read a spec, confirm all that it states, and return the network with its shapes.
 
-    `spec` is a path, `path:variant`, or a shipped name such as "resnet50"; `params` replace values of
-    the spec's parameters, and `input` the shape of one sample, [channels, height, width].
+    `spec` is a path, `path:variant`, or a shipped name such as "resnet50"; `params` replace values
+    of the spec's parameters, and `input` the shape of one sample, [channels, height, width].
     Raises SpecError, with every mistake that was found, where the network does not hold.
     """
     given = [python_arg(name, value) for name, value in (params or {}).items()]

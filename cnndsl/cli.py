@@ -73,7 +73,7 @@ def build(
         bool,
         typer.Option(
             "--check-shapes",
-            help="Confirm every `shape:` and `expect:`, of all variants where none is chosen; no torch.",
+            help="Confirm every `shape:` and `expect:`, of all variants if none is chosen.",
         ),
     ] = False,
     verify: Annotated[
@@ -127,7 +127,9 @@ def build(
     for line in [] if as_json else confirmed:
         print(line)
     if verify and not as_json:
-        print(f"verified: {len(graph.layers)} layers have the shapes and weights that PyTorch gives")
+        print(
+            f"verified: {len(graph.layers)} layers have the shapes and weights that PyTorch gives"
+        )
     if loaded and not as_json:
         print("\n".join(loaded.lines()))
     if loaded and out and not tensors:
@@ -152,7 +154,9 @@ def draw(
 
     chosen = format or (out.suffix[1:].lower() if out else "dot")
     if chosen not in FORMATS:
-        usage(f"no format `{chosen}`: one of {', '.join(FORMATS)}, by --format or the file's ending")
+        usage(
+            f"no format `{chosen}`: one of {', '.join(FORMATS)}, by --format or the file's ending"
+        )
     if out is None and chosen in ("png", "pdf") and sys.stdout.isatty():
         usage(f"{chosen} is binary: name a file with -o")
     with told():
@@ -244,9 +248,7 @@ def schema(
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def checked(
-    spec: str, variant: str | None, set: Sequence[str] | None, input: str | None
-) -> Graph:
+def checked(spec: str, variant: str | None, set: Sequence[str] | None, input: str | None) -> Graph:
     """The network that the arguments mean; raises SpecError."""
     report = Report()
     args = [written_arg(text, "--set", report) for text in set or ()]

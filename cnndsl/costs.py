@@ -50,7 +50,7 @@ def layer_cost(node: Node) -> LayerCost:
 def min_input(graph: Graph) -> int | None:
     """The side of the smallest square image that the network with its weights takes in inference.
 
-    None where there are several inputs, where the input is no image, or where the search is too long.
+    None where there are several inputs, the input is no image, or the search is too long.
     """
     if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 3:
         return None
@@ -69,7 +69,7 @@ def min_input(graph: Graph) -> int | None:
 
 
 def replay(graph: Graph, input: Shape) -> Iterator[bool]:
-    """For each node of inference, whether it takes what another input size brings it, weights kept."""
+    """For each node of inference, whether it takes what another input brings it, weights kept."""
     shapes: dict[int, Shape] = {graph.inputs[0].id: input}
     for node in graph.layers:
         if node.id in graph.train_only:

@@ -11,7 +11,7 @@ from cnndsl.values import Env, Evaluator, Home, Poison
 
 
 def confirm(graph: Graph, spec: syntax.Spec, report: Report) -> int:
-    """Report each fact of the graph's variant that does not hold; returns how many were compared."""
+    """Report each fact that does not hold for the graph's variant; returns how many it states."""
     found = {path: list(graph.nodes[node].shape) for path, node in graph.values.items()}
     checker = _Checker(graph, found, Evaluator(report), Env(Home(spec, graph.params, {})))
     facts = [f for f in spec.expect if f.variant in ("", graph.variant)]

@@ -9,7 +9,7 @@ from typing import IO
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let `write` fill a file beside the target, flush it to disk, and put it in the target's place.
+    """Let `write` fill a file beside the target, flush it, and put it in the target's place.
 
     A crash at any moment leaves the old file or the new one, both whole. Raises OSError.
     """

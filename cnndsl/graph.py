@@ -1,4 +1,4 @@
-"""The network as every stage after elaboration sees it: nodes with shapes, in the order they run."""
+"""The network as the stages after elaboration see it: nodes with shapes, as they run."""
 
 from __future__ import annotations
 

@@ -20,9 +20,7 @@ _POSITIVE = Number(whole=False, min=0)
 _KAIMING: dict[str, Kind] = {
     "a": _NUMBER,
     "mode": Choice(("fan_in", "fan_out")),
-    "nonlinearity": Choice(
-        ("linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu", "selu")
-    ),
+    "nonlinearity": Choice(("linear", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu", "selu")),
 }
 SCHEMES: Mapping[str, Mapping[str, Kind]] = {
     "constant": {"val": _NUMBER},
@@ -58,7 +56,7 @@ def init_schema() -> Schema:
     how: Schema = {
         "type": ["number", "string", "object"],
         "pattern": rf"^({'|'.join(SCHEMES)})$|\$",
-        "description": "Takes a number for a constant, a scheme, or a mapping from scheme to arguments.",
+        "description": "Takes a number, a scheme, or a mapping from scheme to arguments.",
         "properties": schemes,
         "additionalProperties": False,
         "minProperties": 1,
@@ -66,7 +64,7 @@ def init_schema() -> Schema:
     }
     return {
         "type": "object",
-        "description": "Initial weights by op or by path. Takes a mapping from op or path to weights.",
+        "description": "Initial weights. Takes a mapping from op or path to weights.",
         "additionalProperties": {
             "type": "object",
             "description": "Initial values. Takes a mapping from `weight` or `bias` to a scheme.",
@@ -130,7 +128,7 @@ class _Rules:
 
 
 def _selects(selector: str, node: Node, is_op: bool) -> bool:
-    """Whether a rule means the node: by its op, or by its path, in which `*` stands for a segment."""
+    """Whether a rule means the node: by its op, or by its path, where `*` is any segment."""
     if is_op:
         return node.op.name == selector
     pattern = re.escape(selector).replace(r"\*", "[^.]*")

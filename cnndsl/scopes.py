@@ -30,7 +30,7 @@ RESERVED = frozenset(
     register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
     set_extra_state set_submodule share_memory state_dict to to_empty train training type
     xpu zero_grad
-    """.split()
+    """.split()  # noqa: SIM905 - a list literal would take a line a name
 )
 """Attributes of nn.Module and nn.Sequential; a child of such a name would hide them."""
 

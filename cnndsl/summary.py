@@ -20,9 +20,7 @@ def table(graph: Graph) -> Iterator[str]:
     for layer in costs.layers:
         node = layer.node
         told = f"{node.op.name} {brief(node)}".rstrip()
-        rows.append(
-            (node.path, told, str(node.shape), count(layer.params), count(layer.macs))
-        )
+        rows.append((node.path, told, str(node.shape), count(layer.params), count(layer.macs)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
     for index, row in enumerate(rows):
         left = "  ".join(cell.ljust(w) for cell, w in zip(row[:3], widths[:3], strict=True))
@@ -38,8 +36,8 @@ def totals(graph: Graph, costs: Cost) -> str:
     """One line: parameters, multiply-adds and outputs."""
     outputs = ", ".join(f"{o.name} {graph.nodes[o.node].shape}" for o in graph.outputs)
     return (
-        f"{title(graph)}: {costs.params:,} parameters, {costs.macs:,} multiply-adds for one sample, "
-        f"{outputs}"
+        f"{title(graph)}: {costs.params:,} parameters, {costs.macs:,} multiply-adds "
+        f"for one sample, {outputs}"
     )
 
 

@@ -11,7 +11,7 @@ from cnndsl.graph import Graph
 def verify(graph: Graph) -> list[str]:
     """What differs between the graph and its module on the meta device; empty where all agrees.
 
-    Every layer's output shape in a forward pass in training mode, and every weight's name and shape.
+    Every layer's output shape in a forward pass in training mode, every weight's name and shape.
     """
     inputs = [torch.empty(2, *node.shape, device="meta") for node in graph.inputs]
     found = run_probed(graph, inputs)

@@ -164,7 +164,14 @@ def test_skips_inputs_and_heads(tmp_path: Path) -> None:
     module.eval()
     assert torch.equal(module(*inputs), module(*inputs))
     assert isinstance(module(*inputs), Tensor)
-    assert set(dict(module.named_children())) == {"down1", "act", "bottom", "up", "coarse", "head-1"}
+    assert set(dict(module.named_children())) == {
+        "down1",
+        "act",
+        "bottom",
+        "up",
+        "coarse",
+        "head-1",
+    }
 
 
 def test_hand_written_forward_pass(tmp_path: Path) -> None:
@@ -224,7 +231,7 @@ def test_equal_classes_are_written_once() -> None:
 
 
 def test_user_names_cannot_break_the_source(tmp_path: Path) -> None:
-    text = r'''
+    text = r"""
     name: "it's 'quoted' \\\\ \"\"\" and long"
     about: 'ends with a quote"'
     input: [3, 8, 8]
@@ -234,7 +241,7 @@ def test_user_names_cannot_break_the_source(tmp_path: Path) -> None:
       - seq: [{conv: 4, name: self}, {conv: 2, name: nn}]
         name: torch
       - residual: [{conv: 2, name: out}]
-    '''
+    """
     graph = cnndsl.check(write(tmp_path, text))
     assert verify(graph) == []
     assert cnndsl.build(graph)(torch.randn(1, 3, 8, 8)).shape == (1, 2, 8, 8)

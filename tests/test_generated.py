@@ -1,4 +1,4 @@
-"""Files that are made from the code equal what the code makes; `pytest --update` writes them anew."""
+"""Files made from the code equal what the code makes; `pytest --update` writes them anew."""
 
 from __future__ import annotations
 

@@ -89,7 +89,10 @@ def test_each_scheme_is_that_of_torch(scheme: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rule", "told"),
     [
-        ("  nowhere.0: {weight: 0}", "10:3: error[name]: `nowhere.0` is neither an op nor the path"),
+        (
+            "  nowhere.0: {weight: 0}",
+            "10:3: error[name]: `nowhere.0` is neither an op nor the path",
+        ),
         ("  bn: {weight: kaiming_normal}", "10:3: error[value]: kaiming_normal needs two dim"),
         ("  conv: {weight: {normal: {std: -1}}}", "10:33: error[schema]: normal.std takes"),
         ("  conv: {weight: {normal: {std: $(0 - std)}}}", "10:33: error[value]: normal.std"),

@@ -71,7 +71,9 @@ def test_imports_go_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_only_the_torch_side_imports_torch(path: Path) -> None:
-    torch = {n for n in imported(path, top_level=True) if n.split(".")[0] in ("torch", "torchvision")}
+    torch = {
+        n for n in imported(path, top_level=True) if n.split(".")[0] in ("torch", "torchvision")
+    }
     assert not torch or part(path) in MAY_IMPORT_TORCH
 
 

@@ -1,4 +1,4 @@
-"""Graph → readable PyTorch source that stands alone: one class a block, straight-line forward passes."""
+"""Graph → readable PyTorch source that stands alone: one class a block, no loop at run time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines that give weights their initial values: one pass over the modules, as written by hand."""
+"""The lines that give weights their initial values, in one pass over the modules."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a module is made of, before it is text: leaves, chains and classes.
 
-Every constant in a leaf is a hole. Parts with equal keys differ in their holes' values alone, so one
-class serves them all, and the holes that differ become its parameters.
+Every constant in a leaf is a hole. Parts with equal keys differ in their holes' values alone, so
+one class serves them all, and the holes that differ become its parameters.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ def _call_holes(call: Call, hints: tuple[str, ...]) -> Iterator[Hole]:
 
 def classes(part: Part) -> Iterator[Class]:
     """The classes in a part, inner ones first."""
-    inner = part.children if isinstance(part, Chain) else part.fields if isinstance(part, Class) else ()
+    inner = (
+        part.children if isinstance(part, Chain) else part.fields if isinstance(part, Class) else ()
+    )
     for _, child in inner:
         yield from classes(child)
     if isinstance(part, Class):

@@ -1,4 +1,4 @@
-"""Graph → parts: which scopes are chains, which are classes, and the lines of their forward passes."""
+"""Graph → parts: which scopes are chains, which are classes, and their forward passes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ HINTS = {
 
 
 def plan(graph: Graph, probe: bool) -> Class:
-    """The class of the whole network; with `probe`, values without a module are shown to `probe`."""
-    root = _Planner(graph, probe).root()
-    return root
+    """The class of the network; with `probe`, values without a module are shown to `probe`."""
+    return _Planner(graph, probe).root()
 
 
 @dataclass
@@ -50,10 +49,14 @@ class _Planner:
         members = [m for m in scope.members if not _is_input(m)]
         chain = self.chain(scope, members)
         name = class_name(self.graph.variant or self.graph.name)
-        simple = not self.graph.dropped and len(self.graph.outputs) == 1 and len(self.graph.inputs) == 1
+        simple = (
+            not self.graph.dropped and len(self.graph.outputs) == 1 and len(self.graph.inputs) == 1
+        )
         if chain and simple and all(segment.isdigit() for segment, _ in chain.children):
             return Class(name, True, chain.children, ("x",), (), ("x",), {}, {})
-        names = ["x"] if len(self.graph.inputs) == 1 else [variable(n.path) for n in self.graph.inputs]
+        names = (
+            ["x"] if len(self.graph.inputs) == 1 else [variable(n.path) for n in self.graph.inputs]
+        )
         inputs = dict(zip((node.id for node in self.graph.inputs), names, strict=True))
         outputs = [output.node for output in self.graph.outputs]
         return self.forward_class(name, scope, members, inputs, outputs)
@@ -108,7 +111,9 @@ class _Planner:
                 return None
             last = outputs[0]
             segment = member.path.rpartition(".")[2]
-            children.append((segment, self.leaf(member) if isinstance(member, Node) else self.part(member)))
+            children.append(
+                (segment, self.leaf(member) if isinstance(member, Node) else self.part(member))
+            )
         return Chain(tuple(children)) if children else None
 
     def _inside(self, member: Node | Scope, value: int) -> set[int]:
@@ -228,9 +233,9 @@ class _Forward:
         value, named = outputs[index], len(outputs) > 1 or isinstance(member, Scope)
         if segment and named and (self.is_merged(value) or value in self.planner.given):
             return free(segment, live)
-        if index == 0 and inputs and outputs[0] not in self.train_only:
-            if self.names[inputs[0]] not in live:
-                return self.names[inputs[0]]
+        reusable = index == 0 and inputs and outputs[0] not in self.train_only
+        if reusable and self.names[inputs[0]] not in live:
+            return self.names[inputs[0]]
         return free("out", live)
 
     def is_merged(self, value: int) -> bool:
@@ -265,7 +270,12 @@ class _Forward:
 
     def in_place_add(self, node: Node) -> bool:
         same = all(shape == node.shape for shape in node.input_shapes)
-        return same and len(node.inputs) == 2 and self.planner.may_overwrite(node) and not self.planner.probe
+        return (
+            same
+            and len(node.inputs) == 2
+            and self.planner.may_overwrite(node)
+            and not self.planner.probe
+        )
 
     def shown(self, node: Node, sign: str, text: str) -> tuple[str, str]:
         return (sign, f'probe("{node.path}", {text})') if self.planner.probe else (sign, text)
@@ -303,7 +313,7 @@ def free(word: str, taken: Iterable[str]) -> str:
 
 
 def class_name(word: str) -> str:
-    """A class's name for a block or a path segment: `ConvBN` stays, `denseblock1` → `Denseblock1`."""
+    """A class's name for a block or segment: `ConvBN` stays, `denseblock1` → `Denseblock1`."""
     parts = re.split(r"[^A-Za-z0-9]+", word)
     name = "".join(part[:1].upper() + part[1:] for part in parts)
     return name if is_identifier(name) else f"Net{name}"
@@ -315,7 +325,11 @@ def literal(value: object) -> str:
         return f"({value[0]!r},)"
     if isinstance(value, str):
         return '"' + value + '"'
-    return f'float("{value}")' if isinstance(value, float) and value in (float("inf"), float("-inf")) else repr(value)
+    return (
+        f'float("{value}")'
+        if isinstance(value, float) and value in (float("inf"), float("-inf"))
+        else repr(value)
+    )
 
 
 def function_name(target: str) -> str:

@@ -122,7 +122,9 @@ class Writer:
                 _prefixed(f"{name}=", self.part(part, holes)) for name, part in chain.children
             )
             return Group("OrderedDict(", named)
-        pairs = tuple(_prefixed(f'"{name}": ', self.part(part, holes)) for name, part in chain.children)
+        pairs = tuple(
+            _prefixed(f'"{name}": ', self.part(part, holes)) for name, part in chain.children
+        )
         return Group("OrderedDict(", (Group("{", pairs, "}"),))
 
     def leaf(self, call: Call, defaults: Mapping[str, Any], holes: Iterator[Filled]) -> Doc:
@@ -133,7 +135,9 @@ class Writer:
                 items.append(_prefixed(f"{name}=", self.constant(value, holes)))
                 continue
             filled = next(holes)
-            is_default = filled.constant and name in defaults and _same(filled.value, defaults[name])
+            is_default = (
+                filled.constant and name in defaults and _same(filled.value, defaults[name])
+            )
             if not is_default:
                 items.append(f"{name}={filled.text}")
         return Group(f"{function_name(call.target)}(", tuple(items))
@@ -155,7 +159,9 @@ class Writer:
 
     def forward(self, found: Unified, is_root: bool) -> Iterator[str]:
         sample = found.sample
-        result = "Tensor" if len(sample.outputs) == 1 else ", ".join(["Tensor"] * len(sample.outputs))
+        result = (
+            "Tensor" if len(sample.outputs) == 1 else ", ".join(["Tensor"] * len(sample.outputs))
+        )
         if is_root:
             yield from self.root_signature(found)
         else:
@@ -164,14 +170,20 @@ class Writer:
             yield from lay_out(Group("def forward(", items, f") -> {result}:"), 4)
         lines = list(sample.lines)
         last = lines[-1] if lines else None
-        short = last and last.sign == "=" and sample.outputs == (last.target,) and not last.train_only
-        for train_only, run in groupby(lines[:-1] if short else lines, key=lambda line: line.train_only):
+        short = (
+            last and last.sign == "=" and sample.outputs == (last.target,) and not last.train_only
+        )
+        for train_only, run in groupby(
+            lines[:-1] if short else lines, key=lambda line: line.train_only
+        ):
             if train_only:
                 yield "        if self.training:"
             for line in run:
                 yield from self.statement(line, 12 if train_only else 8, found.count == 1)
         if short and last:
-            yield from _commented(f"        return {last.value}", last.shape if found.count == 1 else "")
+            yield from _commented(
+                f"        return {last.value}", last.shape if found.count == 1 else ""
+            )
         elif is_root and len(self.graph.outputs) > 1:
             yield from self.root_return(found)
         else:

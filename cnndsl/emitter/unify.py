@@ -25,8 +25,8 @@ class Parameter:
 class Unified:
     """A class for all instances of one structure.
 
-    `fill` says for each hole what stands there: the parameter that fills it, or None for a constant,
-    which the sample has.
+    `fill` says for each hole what stands there: the parameter that fills it, or None for a
+    constant, which the sample has.
     """
 
     name: str

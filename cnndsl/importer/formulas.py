@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from cnndsl.importer.terms import ABSENT, Column, Term, mapped
+from cnndsl.importer.terms import ABSENT, Column, Term, channels, mapped
 from cnndsl.importer.variables import Code, Variable, code, equal, pairs
 
 if TYPE_CHECKING:
@@ -14,39 +14,32 @@ if TYPE_CHECKING:
 FACTORS = range(2, 9)
 
 
+
 def channels_formula(renderer: Renderer, column: Column, term: Term) -> Code | None:
     """The column as a formula that holds for every instance and round, the plainest first."""
     bases = list(_bases(renderer, term))
     for base, known, _ in bases:
         if equal(column, known):
-            return _code(renderer, base, "", "", column)
+            return code(base, column=column)
     for base, known, around in bases:
         ratio = _ratio(column, known)
         if ratio:
             before, after = ratio
-            return _code(renderer, base, before, after, column)
+            return code(before, base, after, column=column)
         if around and equal(column, mapped(_quarter, known)):
-            return _code(renderer, base, "divisible(", " // 4)", column)
+            return code("divisible(", base, " // 4)", column=column)
     return None
 
 
-Base = str | Variable | None
-"""`x.channels`, a variable, or None for the channels that enter the block."""
-
-
-def _bases(renderer: Renderer, term: Term) -> Iterator[tuple[Base, Column, bool]]:
+def _bases(renderer: Renderer, term: Term) -> Iterator[tuple[str | Variable, Column, bool]]:
     """What formulas are made of, with its values; last, whether it is a value and no parameter."""
     for variable in renderer.visible():
         whole = variable.kind == "channels" and len(variable.column) == len(term.x)
         if whole and not variable.nullable and not variable.absent:
             yield variable, variable.column, False
-    yield "x.channels", mapped(_channels, term.x), True
+    yield "x.channels", mapped(channels, term.x), True
     if renderer.entry:
-        yield None, renderer.entry, True
-
-
-def _channels(shape: Any) -> Any:
-    return ABSENT if shape is ABSENT else shape[0]
+        yield renderer.entered, renderer.entry, True
 
 
 def _ratio(column: Column, known: Column) -> tuple[str, str] | None:
@@ -70,7 +63,3 @@ def _quarter(channels: Any) -> Any:
     quarter = channels // 4
     nearest = max(8, (quarter + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * quarter else nearest
-
-
-def _code(renderer: Renderer, base: Base, before: str, after: str, column: Column) -> Code:
-    return code(before, renderer.entering() if base is None else base, after, column=column)

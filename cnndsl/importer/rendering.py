@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnndsl.importer.conditions import condition
 from cnndsl.importer.formulas import channels_formula
-from cnndsl.importer.terms import ABSENT, Body, Channels, Column, Rows, Term, mapped, values
+from cnndsl.importer.terms import (
+    ABSENT,
+    Body,
+    Channels,
+    Column,
+    Rows,
+    Term,
+    filled,
+    mapped,
+    values,
+)
 from cnndsl.importer.variables import (
     Code,
     Kind,
     Mix,
-    Names,
     Variable,
     code,
     compatible,
     equal,
     kind_of,
-    pairs,
     uniform,
 )
 from cnndsl.ops import registry
@@ -97,7 +105,8 @@ class Renderer:
         self.frames = [_Frame()]
         self.entry = entry
         """The channels that enter the block, by instance; empty for the network."""
-        self.entered: Variable | None = None
+        self.entered = Variable("channels", "channels", entry)
+        """The same as a value of the block's `let`, which is written where something reads it."""
         self.labels: list[str] = []
         self.every: list[Variable] = []
         """All variables of parameters and columns."""
@@ -108,8 +117,14 @@ class Renderer:
 
     # --- nodes ---
 
-    def body(self, body: Body) -> list[Any]:
-        return [self.node(term) for term in body]
+    def body(self, body: Body, x: Column = ()) -> list[Any]:
+        """The nodes; `x` are the shapes that enter, where the first node may be absent."""
+        nodes: list[Any] = []
+        for term in body:
+            x = filled(term.x, x) if x else term.x
+            nodes.append(self.node(replace(term, x=x)))
+            x = filled(term.out, x)
+        return nodes
 
     def node(self, term: Term) -> Any:
         """A node as the mapping or text that stands for it in YAML."""
@@ -229,7 +244,7 @@ class Renderer:
 
     def residual(self, term: Term) -> Any:
         body = self.body(term.bodies[0])
-        shortcut = self.body(term.bodies[1])
+        shortcut = self.body(term.bodies[1], term.x)
         if all(values(term.skip)):
             if not shortcut:
                 return {"residual": _single(body)}
@@ -296,7 +311,7 @@ class Renderer:
                 return code(variable, column=column)
             if not variable.nullable and _depth(variable.column) == _depth(column):
                 if variable.hint == hint and compatible(column, variable.column):
-                    variable.column = _filled(variable.column, column)
+                    variable.column = filled(variable.column, column)
                     return code(variable, column=column)
         if isinstance(kernel, Code) and kernel.column:
             halves = mapped(lambda k: k // 2 if isinstance(k, int) else ABSENT, kernel.column)
@@ -371,12 +386,6 @@ class Renderer:
             wanted = _collapsed(wanted)
         hint = next((label for label in reversed(self.labels) if label), "") or _word(term)
         return self.variable(wanted, hint, "flag")
-
-    def entering(self) -> Variable:
-        """The channels that enter the block, as a value of its `let`."""
-        if self.entered is None:
-            self.entered = Variable("channels", "channels", self.entry)
-        return self.entered
 
 
 GROUPS = ("concat", "add", "mul", "split", "residual")
@@ -464,17 +473,6 @@ def _listed(column: Column) -> Column:
     return tuple(listed(item) for item in column)
 
 
-def _filled(column: Column, other: Column) -> Column:
-    """The column with the other's values where it has none."""
-
-    def fill(one: Any, two: Any) -> Any:
-        if isinstance(one, Rows) and isinstance(two, Rows):
-            return Rows(fill(a, b) for a, b in zip(one, two, strict=True))
-        return two if one is ABSENT else one
-
-    return tuple(fill(a, b) for a, b in zip(column, other, strict=True))
-
-
 def _prefix(names: list[str]) -> str:
     """What all names begin with before their number."""
     first = names[0].rstrip("0123456789")
@@ -489,6 +487,3 @@ def nameable(column: Column) -> bool:
         n[len(prefix) :] != str(int(n[len(prefix) :])) for n in names
     )
 
-
-Maker = Callable[[Code], Code]
-_ = (pairs, Names)

@@ -79,7 +79,12 @@ class Term:
     @property
     def present(self) -> Column:
         """For each instance whether it has the node; within loops for each round."""
-        return mapped(lambda value: value is not ABSENT, self.x)
+        return tuple(mapped(lambda value: value is not ABSENT, self.head))
+
+    @property
+    def head_text(self) -> str:
+        """The one op or block that all instances have."""
+        return str(next(values(self.head)))
 
     def leaves(self) -> int:
         """How many ops and calls it holds."""
@@ -132,6 +137,32 @@ def over_columns(term: Term, function: Callable[[Column], Column]) -> Term:
 def instance(term: Term, index: int) -> Term:
     """One instance of a term of several."""
     return over_columns(term, lambda column: (column[index],))
+
+
+def filled(column: Column, other: Column) -> Column:
+    """The column with the other's values where it has none."""
+
+    def fill(one: Any, two: Any) -> Any:
+        if isinstance(one, Rows):
+            return Rows(fill(a, two[i] if isinstance(two, Rows) else two) for i, a in enumerate(one))
+        return two if one is ABSENT else one
+
+    return tuple(fill(a, b) for a, b in zip(column, other, strict=True))
+
+
+def zipped(function: Callable[[Any, Any], Any], one: Column, other: Column) -> Column:
+    """A column of two; the second may hold one value for all rounds of a loop."""
+
+    def both(a: Any, b: Any) -> Any:
+        if isinstance(a, Rows):
+            return Rows(both(x, b[i] if isinstance(b, Rows) else b) for i, x in enumerate(a))
+        return function(a, b)
+
+    return tuple(both(a, b) for a, b in zip(one, other, strict=True))
+
+
+def channels(shape: Any) -> Any:
+    return ABSENT if shape is ABSENT else shape[0]
 
 
 def absent(term: Term, width: int, *, before: bool) -> Term:

@@ -1,0 +1,217 @@
+"""Syntax tree → Graph: parameters bound, blocks expanded, loops unrolled, shapes inferred.
+
+One walk in the order of computation. A step that fails has no value; steps that read it stay
+silent, all others go on, so that one run tells all independent mistakes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cnndsl import syntax
+from cnndsl.diagnostics import Diagnostic, Report, suggest
+from cnndsl.elaborate.asking import Place, Ref
+from cnndsl.elaborate.walking import Stop, Walking
+from cnndsl.graph import Graph, Input, Node, Output
+from cnndsl.init import initialize
+from cnndsl.ops.base import Reject
+from cnndsl.prune import prune
+from cnndsl.recipe import Recipe
+from cnndsl.scopes import OpenScope
+from cnndsl.values import Env, Evaluator, Home, Poison, public
+
+
+@dataclass(frozen=True)
+class Request:
+    """What of a spec is wanted: a variant, and values in place of the written ones."""
+
+    variant: str = ""
+    params: tuple[syntax.Arg, ...] = ()
+    input: syntax.Term | None = None
+
+
+def elaborate(spec: syntax.Spec, request: Request, report: Report) -> Graph | None:
+    """The network of a spec; None where a mistake was reported."""
+    evaluator = Evaluator(report)
+    home = _home(spec, request, evaluator, {})
+    walk = _Network(report, evaluator, home=home, contracts=request.input is None)
+    try:
+        graph = walk.network(request)
+    except Stop:
+        return None
+    if graph is None or report.failed:
+        return None
+    graph = initialize(prune(graph, report), walk.home, report)
+    return None if report.failed else graph
+
+
+def _home(
+    spec: syntax.Spec, request: Request, evaluator: Evaluator, known: dict[int, Home]
+) -> Home:
+    """The file's parameters: defaults, then values of an extending file, variant and request.
+
+    `known` are the homes of imported files by the identity of their trees: a file has one.
+    """
+    if id(spec) in known:
+        return known[id(spec)]
+    imports = {
+        alias: _home(file, Request(), evaluator, known) for alias, file in spec.imports.items()
+    }
+    values: dict[str, Any] = {}
+    home = Home(spec, values, imports)  # filled below: a block that a parameter holds sees it too
+    variant = spec.variants.get(request.variant, ())
+    given = {arg.name: arg for arg in (*spec.overrides, *variant, *request.params)}
+    values |= evaluator.bind(spec.params, given, None, Env(home), None, spec.name)
+    values |= evaluator.let(spec.let, Env(home))
+    known[id(spec)] = home
+    return home
+
+
+@dataclass
+class _Network(Walking):
+    """The network as a whole: its inputs, its body, its outputs."""
+
+    home: Home = field(kw_only=True)
+    pending: list[tuple[syntax.Head, str]] = field(default_factory=list)
+    outputs: dict[str, Output | None] = field(default_factory=dict)
+    dropped: list[str] = field(default_factory=list)
+
+    def network(self, request: Request) -> Graph | None:
+        spec = self.home.spec
+        root = OpenScope("", "", {}, spec.span)
+        place = Place(Env(self.home), root)
+        refs = self.inputs(request.input, root)
+        if spec.body is None:
+            self.missing("body", "as in `body: [{conv: 64}, relu]`")
+            return None
+        if not refs:
+            return None
+        self.heads(place)
+        last = self.body(spec.body, refs[0], place)
+        self.finish_heads(last, place)
+        train = self.recipe(spec.train)
+        if self.report.failed or not self.check_outputs(spec):
+            return None
+        self.note_contracts(request)
+        return Graph(
+            name=spec.name,
+            variant=request.variant,
+            about=spec.about,
+            params=public({p.name: self.home.values[p.name] for p in spec.params}),
+            nodes=tuple(self.nodes),
+            root=root.close(),
+            outputs=tuple(output for output in self.outputs.values() if output),
+            values={path: ref for path, ref in self.values.items() if ref is not None},
+            dropped=tuple(self.dropped),
+            train=train,
+            contracts=self.confirmed,
+        )
+
+    def inputs(self, override: syntax.Term | None, root: OpenScope) -> list[Ref]:
+        spec = self.home.spec
+        declared = spec.inputs
+        if not declared and override is None:
+            self.missing("input", "as in `input: [3, 224, 224]`")
+            return []
+        if not declared:
+            declared = (syntax.Arg("input", spec.span, syntax.Const(None, spec.span)),)
+        if override is not None:
+            declared = (replace(declared[0], value=override), *declared[1:])
+        return [self.input(arg, root) for arg in declared]
+
+    def missing(self, key: str, help: str) -> None:
+        """Report that the file has no such key, unless it may have it under a wrong name."""
+        spec = self.home.spec
+        if not any(d.code == "schema" for d in self.report.diagnostics):
+            self.report.error("structure", f"{spec.name} has no `{key}`", spec.span, help)
+
+    def input(self, arg: syntax.Arg, root: OpenScope) -> Ref:
+        ref: Ref = None
+        try:
+            shape = self.shape_of(arg.value, Env(self.home))
+            ref = len(self.nodes)
+            node = Node(ref, arg.name, Input(), (), (), shape, arg.key, arg.name, numbered=False)
+            self.nodes.append(node)
+            root.members.append(node)
+        except Poison:
+            pass
+        root.taken[arg.name] = arg.key
+        self.values[arg.name] = ref
+        return ref
+
+    def recipe(self, args: tuple[syntax.Arg, ...]) -> dict[str, Any]:
+        """The values of `train:`."""
+        recipe: dict[str, Any] = {}
+        for arg in args:
+            try:
+                recipe[arg.name] = self.evaluator.value(arg.value, Env(self.home))
+            except Poison:
+                continue
+        try:
+            Recipe.create(recipe)
+        except Reject as e:
+            span = next((arg.value.span for arg in args if arg.name == e.arg), args[0].key)
+            self.report.error("value", e.message, span, e.help)
+        return public(recipe)
+
+    def note_contracts(self, request: Request) -> None:
+        if self.skipped and request.input:
+            message = (
+                f"{self.skipped} `shape:` contracts hold for the spec's own input, not checked"
+            )
+            self.report.add(Diagnostic("contract", message, request.input.span, severity="info"))
+
+    # --- outputs ---
+
+    def heads(self, place: Place) -> None:
+        for head in self.home.spec.outputs:
+            try:
+                if head.when and not self.truth(head.when, place.env, "when"):
+                    self.dropped.append(head.name)
+                    continue
+                source = self.text(head.source, place.env, "from") if head.source else ""
+            except Poison:
+                continue
+            self.outputs[head.name] = None
+            self.pending.append((head, source))
+
+    def after_root_step(self, place: Place) -> None:
+        """Compute the heads whose source exists by now, as a hand-written forward pass would."""
+        place = replace(place, env=Env(self.home))
+        for head, source in [item for item in self.pending if item[1]]:
+            if source in self.values:
+                self.pending.remove((head, source))
+                self.head(head, self.values[source], place)
+
+    def finish_heads(self, last: Ref, place: Place) -> None:
+        for head, source in self.pending:
+            if source and not self.failed_above(source):
+                assert head.source is not None
+                help = suggest(source, list(self.values))
+                self.report.error("name", f"no value is named `{source}`", head.source.span, help)
+            else:
+                self.head(head, None if source else last, place)
+        if not self.home.spec.outputs and last is not None:
+            self.outputs["output"] = Output("output", last)
+
+    def head(self, head: syntax.Head, x: Ref, place: Place) -> None:
+        if head.body:
+            x = self.labelled(head.name, head.span, head.body, x, place)
+        env = place.env
+        try:
+            train_only = bool(head.train_only) and self.truth(head.train_only, env, "train_only")
+            weight = 1.0
+            if head.loss_weight:
+                weight = self.evaluator.typed(head.loss_weight, env, "float", "`loss_weight`")
+        except Poison:
+            return
+        if x is not None:
+            self.outputs[head.name] = Output(head.name, x, train_only, weight)
+
+    def check_outputs(self, spec: syntax.Spec) -> bool:
+        if any(output and not output.train_only for output in self.outputs.values()):
+            return True
+        span = spec.outputs[0].span if spec.outputs else spec.span
+        self.report.error("structure", "no output is left in inference", span)
+        return False

@@ -1,0 +1,141 @@
+"""Ops with their arguments, and the nodes that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnndsl import syntax
+from cnndsl.diagnostics import Span, suggest
+from cnndsl.elaborate.asking import Place, Ref
+from cnndsl.elaborate.naming import Naming
+from cnndsl.graph import Node
+from cnndsl.ops import registry
+from cnndsl.ops.base import Op, Reject, Shape
+from cnndsl.values import Env, Poison
+
+MAX_ELEMENTS = 2**40
+
+
+@dataclass
+class Adding(Naming):
+    """The nodes of the network so far."""
+
+    nodes: list[Node] = field(default_factory=list)
+
+    def op(
+        self, op: str, args: tuple[syntax.Arg, ...], x: Ref, place: Place, name: str, span: Span
+    ) -> Ref:
+        segment = name or place.scope.number()
+        cls = registry().get(op)
+        ref: Ref = None
+        if cls is not None and not cls.internal:
+            spans: dict[str, Span] = {}
+            try:
+                made = self.create(cls, args, place, span, spans)
+                ref = self.infer(made, (x,), place, span, spans)
+            except Poison:
+                made = None
+            path = self.take(segment, span, place)
+            if made and ref is not None:
+                self.add(made, (x,), path, place, span, name)
+            else:
+                ref = None
+            self.values[path] = ref
+        place.scope.count += 1
+        return ref
+
+    def create(
+        self,
+        cls: type[Op],
+        args: tuple[syntax.Arg, ...],
+        place: Place,
+        span: Span,
+        spans: dict[str, Span],
+    ) -> Op:
+        """The op with its arguments: the node's, beside them the file's defaults."""
+        home = place.env.home
+        given = self.arguments(cls, args, place)
+        defaults = self.arguments(cls, home.spec.defaults.get(cls.name, ()), place)
+        values: dict[str, Any] = {}
+        for source, env in ((defaults, Env(home)), (given, place.env)):
+            for arg, term in source.items():
+                if source is defaults and arg in given:
+                    continue
+                values[arg] = self.evaluator.value(term, env)
+                spans[arg] = term.span
+        try:
+            return cls.create(values)
+        except Reject as e:
+            self.fail("argument", e.message, spans.get(e.arg, span), place, e.help)
+
+    def arguments(
+        self, cls: type[Op], args: tuple[syntax.Arg, ...], place: Place
+    ) -> dict[str, syntax.Term]:
+        primary = next((arg.name for arg in cls.args.values() if arg.primary), "")
+        terms: dict[str, syntax.Term] = {}
+        for arg in args:
+            name = arg.name or primary
+            if name not in cls.args:
+                told = (
+                    f"{cls.name} has no argument `{name}`"
+                    if name
+                    else f"{cls.name} takes no short form"
+                )
+                self.fail("name", told, arg.key, place, suggest(name, list(cls.args)))
+            terms[name] = arg.value
+        return terms
+
+    def infer(
+        self, op: Op, inputs: tuple[Ref, ...], place: Place, span: Span, spans: Mapping[str, Span]
+    ) -> Ref:
+        """The id that the op's value will have; its shape is checked here."""
+        shapes = [self.shape(ref) for ref in inputs]
+        if any(shape is None for shape in shapes):
+            raise Poison
+        try:
+            known = tuple(shape for shape in shapes if shape is not None)
+            shape = op.infer(known)
+            weights = [Shape(weight) for weight in op.weights(known[0]).values()]
+        except Reject as e:
+            self.fail("shape", e.message, spans.get(e.arg, span), place, e.help)
+        except OverflowError:
+            self.fail("bound", f"{op.name}: the numbers are too large", span, place)
+        if max(tensor.size for tensor in (shape, *weights)) > MAX_ELEMENTS:
+            self.fail("bound", f"{op.name} needs a tensor of more than 2**40 elements", span, place)
+        return len(self.nodes)
+
+    def add(
+        self, op: Op, inputs: tuple[Ref, ...], path: str, place: Place, span: Span, label: str
+    ) -> None:
+        refs = tuple(ref for ref in inputs if ref is not None)
+        shapes = tuple(self.nodes[ref].shape for ref in refs)
+        node = Node(
+            len(self.nodes),
+            path,
+            op,
+            refs,
+            shapes,
+            op.infer(shapes),
+            span,
+            label,
+            numbered=not label,
+        )
+        self.nodes.append(node)
+        place.scope.members.append(node)
+
+    def add_value(self, op: Op, inputs: tuple[Ref, ...], place: Place, span: Span) -> Ref:
+        """A merge or share: a value with a name of its own, beside the numbered members."""
+        try:
+            ref = self.infer(op, inputs, place, span, {})
+        except Poison:
+            return None
+        segment = self.free(place.scope, op.name)
+        path = self.take(segment, span, place)
+        self.add(op, inputs, path, place, span, segment)
+        self.values[path] = ref
+        return ref
+
+    def shape(self, ref: Ref) -> Shape | None:
+        return None if ref is None else self.nodes[ref].shape

@@ -1,0 +1,64 @@
+"""What the walk asks terms for, and how it fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from cnndsl import syntax
+from cnndsl.diagnostics import Report, Span
+from cnndsl.expr import show
+from cnndsl.ops.base import Shape
+from cnndsl.scopes import OpenScope
+from cnndsl.values import Env, Evaluator, Poison
+
+Ref = int | None
+"""A value: the id of a node, or None where it failed."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the walk is: what names mean there, and which scope takes the members."""
+
+    env: Env
+    scope: OpenScope
+    depth: int = 0
+    named: Span | None = None
+    """Where the name of the current node is written, if it has one."""
+
+    def deeper(self) -> Place:
+        return replace(self, depth=self.depth + 1)
+
+
+@dataclass
+class Asking:
+    """Values of terms, of the kind that is needed; a fault is reported and raises Poison."""
+
+    report: Report
+    evaluator: Evaluator
+
+    def truth(self, term: syntax.Term | None, env: Env, what: str) -> bool:
+        assert term is not None
+        return bool(self.evaluator.typed(term, env, "bool", f"`{what}`"))
+
+    def text(self, term: syntax.Term, env: Env, what: str) -> str:
+        return str(self.evaluator.value(term, env))
+
+    def shape_of(self, term: syntax.Term, env: Env) -> Shape:
+        value = self.evaluator.value(term, env)
+        whole = isinstance(value, list) and all(
+            isinstance(n, int | float)
+            and not isinstance(n, bool)
+            and 1 <= n <= 10**9
+            and n == n // 1
+            for n in value
+        )
+        if not whole or not 1 <= len(value) <= 4:
+            message = f"a shape is a list of positive integers, found {show(value)}"
+            self.report.error("value", message, term.span, "", env.frames)
+            raise Poison
+        return Shape(int(n) for n in value)
+
+    def fail(self, code: str, message: str, span: Span, place: Place, help: str = "") -> NoReturn:
+        self.report.error(code, message, span, help, place.env.frames)
+        raise Poison

@@ -1,0 +1,117 @@
+"""The names of values: taken, opened, found again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cnndsl import syntax
+from cnndsl.diagnostics import Span, suggest
+from cnndsl.elaborate.asking import Asking, Place, Ref
+from cnndsl.expr import show
+from cnndsl.scopes import RESERVED, OpenScope
+from cnndsl.values import Env, Poison
+
+MAX_SEGMENT = 100
+SEGMENT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+@dataclass
+class Naming(Asking):
+    """The paths of the network so far, with the values that they stand for."""
+
+    values: dict[str, Ref] = field(default_factory=dict)
+    used: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How far the numbers behind a word went in a scope, by its path."""
+
+    def take(self, segment: str, span: Span, place: Place) -> str:
+        """The path of a new name in the scope; a second one is an error."""
+        scope = place.scope
+        span = place.named or span
+        path = scope.join(segment)
+        if segment in scope.taken:
+            first = scope.taken[segment]
+            help = (
+                "put the loop's variable in the name, as `name: stage$i`" if first == span else ""
+            )
+            message = f"the name `{path}` is taken, first on line {first.line}"
+            self.report.error("name", message, span, help, place.env.frames)
+            return scope.join(self.free(scope, segment))
+        scope.taken[segment] = span
+        return path
+
+    def free(self, scope: OpenScope, word: str) -> str:
+        """`word`, or with a number behind it, whatever the scope has not used yet."""
+        n = self.used.get((scope.path, word), 0)
+        segment = word
+        while n or segment in scope.taken:
+            n += 1
+            segment = word if n == 1 else f"{word}_{n}"
+            if segment not in scope.taken:
+                break
+        self.used[scope.path, word] = n
+        return segment
+
+    def open(self, segment: str, span: Span, place: Place) -> OpenScope:
+        path = self.take(segment, span, place)
+        inner = OpenScope(path, "", {}, span, place.scope)
+        place.scope.members.append(inner)
+        place.scope.count += 1
+        return inner
+
+    def record_scope(self, scope: OpenScope, ref: Ref) -> Ref:
+        self.values[scope.path] = ref
+        return ref
+
+    def record(self, label: str, span: Span, ref: Ref, place: Place) -> Ref:
+        """Give an existing value another name."""
+        self.values[self.take(label, span, place)] = ref
+        return ref
+
+    def segment(self, term: syntax.Term, env: Env) -> str:
+        name = str(self.evaluator.value(term, env))
+        if name in RESERVED or name.startswith("__"):
+            message = f"`{name}` is an attribute of every nn.Module; choose another name"
+            self.report.error("name", message, term.span, "", env.frames)
+            raise Poison
+        if len(name) > MAX_SEGMENT:
+            message = f"a name of {len(name)} characters; at most {MAX_SEGMENT}"
+            self.report.error("bound", message, term.span, "", env.frames)
+            raise Poison
+        if not name or not set(name) <= SEGMENT:
+            message = f"a name has letters, digits, `_` and `-`, found {show(name)}"
+            self.report.error("name", message, term.span, "", env.frames)
+            raise Poison
+        return name
+
+    def lookup(self, term: syntax.Term, place: Place) -> Ref:
+        """The value that `from` names: in this scope or one around it, up to the block's."""
+        name = self.text(term, place.env, "from")
+        scope: OpenScope | None = place.scope
+        while scope is not None:
+            path = scope.join(name)
+            if path in self.values or self.failed_above(path):
+                return self.values.get(path)
+            scope = None if scope.block else scope.parent
+        message = f"no value before this is named `{name}`"
+        self.fail("name", message, term.span, place, self.whereabouts(name, place.scope))
+
+    def whereabouts(self, name: str, scope: OpenScope | None) -> str:
+        """Where a value is that `from` does not reach by this name, or what it does reach."""
+        known: list[str] = []
+        while scope is not None:
+            known += [path for path in self.values if path.rpartition(".")[0] == scope.path]
+            if scope.block:
+                break
+            scope = scope.parent
+        if scope is not None and name in self.values:
+            return "a block reads its own values, and not those around its call"
+        inner = next((path for path in self.values if path.endswith(f".{name}")), "")
+        if inner and scope is None:
+            return f"did you mean `{inner}`?"
+        return suggest(name, [path.rpartition(".")[2] for path in known])
+
+    def failed_above(self, path: str) -> bool:
+        """Whether a path may be missing only since a value failed that would hold it."""
+        parts = path.split(".")
+        above = (".".join(parts[:n]) for n in range(1, len(parts)))
+        return any(self.values.get(outer, 0) is None for outer in above)

@@ -1,0 +1,305 @@
+"""The walk over the nodes of a body: structure, loops and calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cnndsl import syntax
+from cnndsl.diagnostics import Frame, Span, suggest
+from cnndsl.elaborate.adding import Adding
+from cnndsl.elaborate.asking import Place, Ref
+from cnndsl.expr import show
+from cnndsl.ops import registry
+from cnndsl.ops.base import Shape
+from cnndsl.scopes import RESERVED
+from cnndsl.values import BlockRef, Env, Poison, convert, public
+
+MAX_STEPS = 20_000
+MAX_DEPTH = 60
+MAX_ROWS = 10_000
+
+
+class Stop(Exception):  # noqa: N818 - named for what it says
+    """The walk ends here: a bound is passed, and it was reported."""
+
+
+@dataclass
+class Walking(Adding):
+    """Elaborates nodes one after the other; each gives the value that the next one reads."""
+
+    contracts: bool = True
+    """Whether `shape:` contracts are confirmed, not skipped."""
+    steps: int = 0
+    confirmed: int = 0
+    skipped: int = 0
+
+    def after_root_step(self, place: Place) -> None:
+        """Called after each node of the network's own body."""
+
+    def body(self, body: syntax.Body, x: Ref, place: Place) -> Ref:
+        for node in body.nodes:
+            x = self.step(node, x, place, "")
+        return x
+
+    def labelled(self, label: str, span: Span, body: syntax.Body, x: Ref, place: Place) -> Ref:
+        """A body under a label: it renames a single node, and opens a scope for a list."""
+        if not label:
+            return self.body(body, x, place)
+        if label in RESERVED:
+            message = f"`{label}` is an attribute of every nn.Module; choose another label"
+            self.report.error("name", message, span, "", place.env.frames)
+            return None
+        if body.single:
+            return self.step(body.nodes[0], x, place, label)
+        if not body.nodes:
+            return self.record(label, span, x, place)
+        inner = self.open(label, span, place)
+        return self.record_scope(inner, self.body(body, x, replace(place, scope=inner)))
+
+    def step(self, node: syntax.Node, x: Ref, place: Place, label: str) -> Ref:
+        """One node: its attributes, its op, its contract."""
+        self.count(node, place)
+        at = node.at
+        env = place.env.at(self.shape(x))
+        here = replace(place.deeper(), env=env, named=at.name.span if at.name else None)
+        try:
+            if at.when is not None and not self.truth(at.when, env, "when"):
+                return x
+            if at.source is not None:
+                x = self.lookup(at.source, here)
+                env = place.env.at(self.shape(x))
+                here = replace(here, env=env)
+            if isinstance(node, syntax.For):
+                result = self.loop(node, x, here, label)
+            else:
+                name = label or (self.segment(at.name, env) if at.name else "")
+                result = self.dispatch(node, x, here, name)
+        except Poison:
+            self.lost(node, place, label)
+            return None
+        if at.shape is not None:
+            self.contract(at.shape, result, env)
+        if not place.scope.path:
+            self.after_root_step(place)
+        return result
+
+    def lost(self, node: syntax.Node, place: Place, label: str) -> None:
+        """Keep the name of a node that failed before it took its name, so that `from` knows it."""
+        name = node.at.name
+        known = name.value if isinstance(name, syntax.Const) else ""
+        if path := label or str(known or ""):
+            self.values.setdefault(place.scope.join(path), None)
+
+    def count(self, node: syntax.Node, place: Place) -> None:
+        self.steps += 1
+        if self.evaluator.exhausted or self.report.full:
+            raise Stop
+        if self.steps > MAX_STEPS:
+            message, help = f"more than {MAX_STEPS} steps", "a loop or a block repeats too often"
+        elif place.depth > MAX_DEPTH:
+            message = f"blocks and structures nested more than {MAX_DEPTH} deep"
+            help = "does a block call itself?"
+        else:
+            return
+        self.report.error("bound", message, node.at.span, help, place.env.frames[-3:])
+        raise Stop
+
+    def dispatch(self, node: syntax.Node, x: Ref, place: Place, name: str) -> Ref:
+        match node:
+            case syntax.OpCall(at, op, args):
+                return self.op(op, args, x, place, name, at.span)
+            case syntax.BlockCall(at, alias, block, args):
+                ref = place.env.home.block(alias, block)
+                return self.call(ref, args, x, place, name, at.span)
+            case syntax.Use(at, target, args):
+                return self.use(target, args, x, place, name, at.span)
+            case syntax.Take(at):
+                return self.record(name, at.span, x, place) if name else x
+            case syntax.BrokenNode(at):
+                return self.record(name, at.span, None, place) if name else None
+        if name:  # what groups nodes opens a scope for its name
+            inner = self.open(name, node.at.span, place)
+            within = replace(place, scope=inner, named=None)
+            return self.record_scope(inner, self.group(node, x, within))
+        return self.group(node, x, place)
+
+    def group(self, node: syntax.Node, x: Ref, place: Place) -> Ref:
+        match node:
+            case syntax.Seq(_, body):
+                return self.body(body, x, place)
+            case syntax.Merge(at, "split", branches):
+                return self.split(branches, x, place, at.span)
+            case syntax.Merge(at, op, branches):
+                refs = [self.labelled(b.label, b.span, b.body, x, place) for b in branches]
+                return self.merge(op, refs, place, at.span)
+            case syntax.Residual():
+                return self.residual(node, x, place)
+        raise AssertionError(node)
+
+    def split(self, branches: tuple[syntax.Branch, ...], x: Ref, place: Place, span: Span) -> Ref:
+        refs: list[Ref] = []
+        for index, branch in enumerate(branches):
+            share = registry()["share"].create({"index": index, "of": len(branches)})
+            part = self.add_value(share, (x,), place, span)
+            refs.append(self.labelled(branch.label, branch.span, branch.body, part, place))
+        return self.merge("concat", refs, place, span)
+
+    def merge(self, op: str, refs: list[Ref], place: Place, span: Span) -> Ref:
+        return (
+            refs[0]
+            if len(refs) == 1
+            else self.add_value(registry()[op](), tuple(refs), place, span)
+        )
+
+    def residual(self, node: syntax.Residual, x: Ref, place: Place) -> Ref:
+        result = self.body(node.body, x, place)
+        if node.skip is not None and not self.truth(node.skip, place.env, "skip"):
+            return result
+        side = x if node.shortcut is None else self.body(node.shortcut, x, place)
+        ours, theirs = self.shape(result), self.shape(side)
+        if ours and theirs and ours != theirs:
+            message = f"residual: the body gives {ours}, the shortcut {theirs}"
+            self.report.error(
+                "shape", message, node.at.span, _project(ours, theirs), place.env.frames
+            )
+            return None
+        return self.merge("add", [result, side], place, node.at.span)
+
+    def contract(self, term: syntax.Term, ref: Ref, env: Env) -> None:
+        if not self.contracts:
+            self.skipped += 1
+            return
+        found = self.shape(ref)
+        try:
+            expected = self.shape_of(term, env)
+        except Poison:
+            return
+        self.confirmed += 1
+        if found and found != expected:
+            message = f"the spec says {expected}, the shape is {found}"
+            self.report.error("contract", message, term.span, "", env.frames)
+
+    # --- loops ---
+
+    def loop(self, node: syntax.For, x: Ref, place: Place, label: str) -> Ref:
+        for row in self.rows(node, place.env):
+            self.count(node, place)
+            env = place.env.extended(row).at(self.shape(x))
+            inner = replace(place, env=env, named=None)
+            name = label or (self.segment(node.at.name, env) if node.at.name else "")
+            if name:
+                scope = self.open(name, node.at.name.span if node.at.name else node.at.span, place)
+                x = self.record_scope(scope, self.body(node.body, x, replace(inner, scope=scope)))
+            else:
+                x = self.body(node.body, x, inner)
+        return x
+
+    def rows(self, node: syntax.For, env: Env) -> list[dict[str, Any]]:
+        """The values of the loop's names, row by row."""
+        columns = {column.name: self.column(column, env) for column in node.columns}
+        lengths = {name: len(values) for name, values in columns.items()}
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
+            message = f"the columns of `for` differ in length: {told}"
+            self.report.error("value", message, node.at.span, "", env.frames)
+            raise Poison
+        rows = zip(*columns.values(), strict=True)
+        return [{n: v for n, v in zip(columns, row, strict=True) if n} for row in rows]
+
+    def column(self, column: syntax.Arg, env: Env) -> list[Any]:
+        value = self.evaluator.value(column.value, env)
+        if isinstance(value, list):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+            message = f"a loop takes a list or a count, found {show(value)}"
+        elif not 0 <= value <= MAX_ROWS:
+            message = f"a count is from 0 to {MAX_ROWS}, found {show(value)}"
+        else:
+            return list(range(int(value)))
+        self.report.error("value", message, column.value.span, "", env.frames)
+        raise Poison
+
+    # --- calls ---
+
+    def use(
+        self,
+        target: syntax.Term,
+        args: tuple[syntax.Arg, ...],
+        x: Ref,
+        place: Place,
+        name: str,
+        span: Span,
+    ) -> Ref:
+        value = self.evaluator.value(target, place.env)
+        if isinstance(value, str):
+            ops = [op for op, cls in registry().items() if not cls.internal]
+            if value in ops:
+                return self.op(value, args, x, place, name, span)
+            try:
+                value = convert(value, "block", place.env.home)
+            except TypeError:
+                known = [*place.env.home.spec.blocks, *ops]
+                self.fail(
+                    "name",
+                    f"no block or op is named `{value}`",
+                    target.span,
+                    place,
+                    suggest(value, known),
+                )
+        if not isinstance(value, BlockRef):
+            self.fail(
+                "type", f"`use` takes a block or an op, found {show(value)}", target.span, place
+            )
+        return self.call(value, args, x, place, name, span)
+
+    def call(
+        self,
+        ref: BlockRef | None,
+        args: tuple[syntax.Arg, ...],
+        x: Ref,
+        place: Place,
+        name: str,
+        span: Span,
+    ) -> Ref:
+        """Expand a block: bind its parameters, open its scope, walk its body."""
+        scope = self.open(name or place.scope.number(), span, place)
+        if ref is None:  # an unknown block, told by the check of names
+            return self.record_scope(scope, None)
+        block, given = ref.block, self.given(ref.block, args, place, span)
+        own = Env(ref.home, {}, self.shape(x), place.env.frames)
+        bound = self.evaluator.bind(block.params, given, place.env, own, span, block.name)
+        told = ", ".join(f"{key}={show(value)}" for key, value in public(bound).items())
+        frame = Frame(f"{scope.path}: {block.name}({told})", span)
+        own = replace(own, locals=bound, frames=(frame, *place.env.frames))
+        own = own.extended(self.evaluator.let(block.let, own))
+        scope.block, scope.args = block.name, public(own.locals)
+        scope.defaults = {
+            p.name: p.default.value for p in block.params if isinstance(p.default, syntax.Const)
+        }
+        return self.record_scope(scope, self.body(block.body, x, Place(own, scope, place.depth)))
+
+    def given(
+        self, block: syntax.Block, args: tuple[syntax.Arg, ...], place: Place, span: Span
+    ) -> dict[str, syntax.Arg]:
+        """A call's arguments by name.
+
+        Beside one of an unknown name those that are not given are Broken: it may stand for any.
+        """
+        given = {arg.name: arg for arg in args}
+        known = [param.name for param in block.params]
+        unknown = sorted(set(given) - set(known))
+        for name in unknown:
+            message, help = f"{block.name} has no parameter `{name}`", suggest(name, known)
+            self.report.error("name", message, given[name].key, help, place.env.frames)
+        absent = set(known) - set(given) if unknown else set()
+        return given | {name: syntax.Arg(name, span, syntax.Broken(span)) for name in absent}
+
+
+def _project(ours: Shape, theirs: Shape) -> str:
+    """The remedy for a residual whose sides differ."""
+    if len(ours) != 3 or len(theirs) != 3:
+        return "both must have the same shape"
+    stride = -(-theirs.height // ours.height)
+    conv = f"out: {ours.channels}, kernel: 1" + (f", stride: {stride}" if stride > 1 else "")
+    return f"project the shortcut: `shortcut: [{{conv: {{{conv}}}}}]`"
