@@ -44,9 +44,9 @@ Every network that comes with cnndsl, as `python benchmarks/zoo.py --write` foun
 outputs, gradients and running statistics in training, are equal bit for bit. Multiply-adds are
 those of convolutions and linear layers for one sample of the size that the spec states.
 
-Lines are those with code: of the whole spec, its `expect:` and `train:` included; of torchvision's
-file for the family, without its documentation and its lists of published weights. What that file
-takes from `torchvision.ops` is not counted.
+Lines are those that describe the networks of a family: of its spec without `about:`, `expect:` and
+`train:`; of torchvision's file without its documentation and its lists of published weights, and
+without what it takes from `torchvision.ops`. Comments and empty lines count in neither.
 
 {compared} of the {all} variants are compared with torchvision, {identical} are identical. The
 others have no counterpart there.
@@ -106,9 +106,15 @@ def row(family: str, path: Path, variant: str | None) -> Row:
 
 
 def spec_lines(path: Path) -> int:
-    """The lines of a spec that hold more than a comment."""
-    stripped = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return sum(bool(line) and not line.startswith("#") for line in stripped)
+    """The lines of a spec that describe the networks, without comments, facts and recipe."""
+    key, count = "", 0
+    for text in path.read_text(encoding="utf-8").splitlines():
+        if not text.strip() or text.lstrip().startswith("#"):
+            continue
+        if not text[0].isspace():
+            key = text.partition(":")[0]
+        count += key not in ("about", "expect", "train")
+    return count
 
 
 def source_lines(name: str) -> int:
@@ -156,7 +162,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def line(cells: tuple[str, ...]) -> str:
     name, spec, theirs, params, macs, verdict = cells
-    return f"{name:24} {spec:>5} {theirs:>12} {params:>12} {macs:>16}  {verdict}".rstrip()
+    return f"{name:34} {spec:>4} {theirs:>12} {params:>12} {macs:>16}  {verdict}".rstrip()
 
 
 def page(found: Iterable[Row]) -> str:

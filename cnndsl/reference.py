@@ -18,7 +18,7 @@ def _lines() -> Iterator[str]:
     yield "# Ops"
     yield ""
     yield "Made from the ops themselves. An argument without a default is required; the **bold**"
-    yield "one may stand alone, `linear: 10` for `linear: {out: 10}`. Structure (`concat`, `for`, …)"
+    yield "one may stand alone, `linear: 10` for `linear: {out: 10}`. Structure (`concat`, …)"
     yield "is in [language.md](language.md)."
     for family in Family:
         ops = [op for _, op in sorted(registry().items()) if op.family is family]

@@ -12,7 +12,7 @@ from cnndsl.importer.folding import folded
 from cnndsl.importer.merging import Merger
 from cnndsl.importer.rendering import Block, Defaults, Renderer
 from cnndsl.importer.structure import Outline
-from cnndsl.importer.terms import Body, Column, Term, channels, values
+from cnndsl.importer.terms import Body, Column, Term, channels
 from cnndsl.importer.variables import Code, Mix, Names, Variable
 from cnndsl.ops import registry
 from cnndsl.ops.kinds import Choice, Number, Truth
@@ -226,6 +226,3 @@ def _reads(part: Any, variable: Variable) -> bool:
     if isinstance(part, Mix):
         return any(_reads(piece, variable) for piece in part.parts)
     return isinstance(part, Code) and variable in part.parts
-
-
-_ = values

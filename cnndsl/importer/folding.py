@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from cnndsl.importer.merging import Merger, loop
-from cnndsl.importer.terms import Body, Column, Rows, Term, values
+from cnndsl.importer.merging import LONGEST, eager, loop, rounds_from, writable
+from cnndsl.importer.terms import Body, Column, Rows, Term
 from cnndsl.importer.variables import uniform
 
-LONGEST = 8
-"""The most nodes of a body that is repeated."""
 WORTH = 0.7
 """A loop is written where it takes at most this share of the lines of its rounds."""
 
@@ -18,7 +15,7 @@ WORTH = 0.7
 def folded(body: Body) -> Body:
     """The body with loops in the place of nodes that repeat, inner bodies first."""
     inner = tuple(replace(term, bodies=tuple(map(folded, term.bodies))) for term in body)
-    candidates = [inner, _loops(inner), _loops(_eager(inner))]
+    candidates = [inner, _loops(inner), _loops(eager(inner))]
     return min(candidates, key=lines)
 
 
@@ -28,7 +25,7 @@ def _loops(body: Body) -> Body:
         best: tuple[float, Body] = (0.0, body)
         for start in range(len(body)):
             for period in range(1, min(LONGEST, (len(body) - start) // 2) + 1):
-                rounds = _rounds(body, start, period)
+                rounds = rounds_from(body, start, period)
                 if len(rounds) < 2:
                     continue
                 end = start + period * len(rounds)
@@ -41,61 +38,6 @@ def _loops(body: Body) -> Body:
         if not best[0]:
             return body
         body = best[1]
-
-
-def _eager(body: Body) -> Body:
-    """The body with every immediate repetition of equal forms as a loop, the shortest first."""
-    done: list[Term] = []
-    rest = list(body)
-    while rest:
-        for period in range(1, min(LONGEST, len(rest) // 2) + 1):
-            rounds = _rounds(tuple(rest), 0, period)
-            if len(rounds) > 1 and writable(loop(rounds)):
-                done.append(loop(rounds))
-                del rest[: period * len(rounds)]
-                break
-        else:
-            done.append(rest.pop(0))
-    return tuple(done)
-
-
-def _rounds(body: Body, start: int, period: int) -> Sequence[Body]:
-    """The longest row of equal forms from a place on."""
-    merger = Merger(renames=True)
-    rounds = [body[start : start + period]]
-    merged: Body | None = rounds[0]
-    for at in range(start + period, len(body) - period + 1, period):
-        assert merged is not None
-        merged = merger.bodies(merged, body[at : at + period])
-        if merged is None:
-            break
-        rounds.append(body[at : at + period])
-    return rounds
-
-
-def compact(body: Body) -> Body:
-    """The body with every repetition as a loop: bodies that differ in a number of rounds alone agree."""
-    return _eager(body)
-
-
-# --- what a spec can say ---
-
-
-def writable(term: Term) -> bool:
-    """Whether the names that differ between the rounds are words with numbers behind them."""
-    return all(
-        uniform(inner.name) or _numbered(inner.name)
-        for inner in term.walk()
-        if list(values(inner.name))
-    )
-
-
-def _numbered(column: Column) -> bool:
-    names = [str(value) for value in values(column)]
-    prefix = names[0].rstrip("0123456789")
-    if not all(name.startswith(prefix) and name[len(prefix) :].isdigit() for name in names):
-        return False
-    return all(str(int(name[len(prefix) :])) == name[len(prefix) :] for name in names)
 
 
 def lines(body: Body) -> float:

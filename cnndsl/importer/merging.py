@@ -24,6 +24,8 @@ from cnndsl.importer.terms import (
 from cnndsl.ops import registry
 from cnndsl.ops.base import Family
 
+LONGEST = 8
+"""The most nodes of a body that is repeated."""
 ALIKE = 0.6
 """The least share of the nodes that two bodies must have in common to be merged loosely."""
 
@@ -78,6 +80,11 @@ class Merger:
         merged = self.aligned(one, other)
         if merged is not None:
             return merged
+        short, long = eager(one), eager(other)
+        if self.renames and (len(short), len(long)) != (len(one), len(other)):
+            merged = self.aligned(short, long)
+            if merged is not None:
+                return merged
         if optional or self.loose:
             wrapped = self.wrapped(one, other)
             return wrapped if wrapped is not None else self.spread(one, other, free=optional)
@@ -243,3 +250,50 @@ def _transposed(column: Column, width: int) -> Column:
         else Rows(column[i] for i in range(start, len(column), width))
         for start in range(width)
     )
+
+
+def eager(body: Body) -> Body:
+    """The body with every immediate repetition of equal forms as a loop, the shortest first."""
+    done: list[Term] = []
+    rest = list(body)
+    while rest:
+        for period in range(1, min(LONGEST, len(rest) // 2) + 1):
+            rounds = rounds_from(tuple(rest), 0, period)
+            if len(rounds) > 1 and writable(loop(rounds)):
+                done.append(loop(rounds))
+                del rest[: period * len(rounds)]
+                break
+        else:
+            done.append(rest.pop(0))
+    return tuple(done)
+
+
+def rounds_from(body: Body, start: int, period: int) -> Sequence[Body]:
+    """The longest row of equal forms from a place on."""
+    merger = Merger(renames=True)
+    rounds = [body[start : start + period]]
+    merged: Body | None = rounds[0]
+    for at in range(start + period, len(body) - period + 1, period):
+        assert merged is not None
+        merged = merger.bodies(merged, body[at : at + period])
+        if merged is None:
+            break
+        rounds.append(body[at : at + period])
+    return rounds
+
+
+def writable(term: Term) -> bool:
+    """Whether the names that differ between the rounds are words with numbers behind them."""
+    return all(
+        uniform(inner.name) or _numbered(inner.name)
+        for inner in term.walk()
+        if list(values(inner.name))
+    )
+
+
+def _numbered(column: Column) -> bool:
+    names = [str(value) for value in values(column)]
+    prefix = names[0].rstrip("0123456789")
+    if not all(name.startswith(prefix) and name[len(prefix) :].isdigit() for name in names):
+        return False
+    return all(str(int(name[len(prefix) :])) == name[len(prefix) :] for name in names)

@@ -158,11 +158,13 @@ class _Namer:
             if term.kind == "seq":
                 inner = _Scope(root.join(label), reserved=_wanted(term.bodies[0]))
                 term = replace(term, bodies=(self.body(term.bodies[0], inner),))
-            return replace(head, name=label, body=self.resolved((term,), ""))
+            term = replace(term, name=(None,))
+            path = self.source(head.source)
+            return replace(head, name=label, body=self.resolved((term,), ""), path=path)
         if head.body:
             problem = Problem(head.body[-1].path, f"the output `{head.name}` is no module's alone")
             self.problems.append(problem)
-        return head
+        return replace(head, path=self.source(head.source))
 
     def source(self, value: int) -> str:
         return self.paths.get(value, "input")

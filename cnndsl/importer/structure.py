@@ -25,6 +25,8 @@ class Head:
     source: int
     body: Body
     train_only: bool
+    path: str = ""
+    """The path of that value, once it has one."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 import typing
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,19 +27,19 @@ class Reject(Exception):  # noqa: N818 - it reads as the verb it is
         self.message, self.arg, self.help = message, arg, help
 
 
-class Kind:
+class Kind(ABC):
     """What values are taken: `check` gives the value as the op keeps it, or raises Reject."""
 
     def check(self, value: Any) -> Any:
         raise Reject(f"expected {self.words()}, found {show(value)}")
 
+    @abstractmethod
     def schema(self) -> Schema:
         """The JSON Schema of a value, or of an expression for it."""
-        raise NotImplementedError(type(self))
 
+    @abstractmethod
     def words(self) -> str:
         """The kind in words, as messages and the reference say it."""
-        raise NotImplementedError(type(self))
 
 
 @dataclass(frozen=True)

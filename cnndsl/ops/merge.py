@@ -5,12 +5,13 @@ The language writes them in words of its own (`concat:`, `residual:`, `split:`):
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import reduce
 
 from cnndsl.ops.base import Family, Op, Reject, Shape, arg
 
 
-class Merge(Op):
+class Merge(Op, ABC):
     """What merges share: any number of inputs, all of one rank."""
 
     family = Family.MERGE
@@ -24,9 +25,9 @@ class Merge(Op):
             raise Reject(f"{self.name} has no branches")
         return reduce(self.join, inputs)
 
+    @abstractmethod
     def join(self, a: Shape, b: Shape) -> Shape:
         """The shape of two values joined."""
-        raise NotImplementedError(type(self))
 
 
 class Concat(Merge, name="concat"):
