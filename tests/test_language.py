@@ -734,3 +734,15 @@ def test_all_phases_of_a_file_are_told_together(check: Check) -> None:
         "unknown name `ot`",
         "`outt` is not among A's parameters",
     ]
+
+
+def test_a_block_held_by_a_parameter_sees_the_file(tmp_path: Path) -> None:
+    text = """
+    params: {block: A, width: 8}
+    input: [3, 8, 8]
+    blocks: {A: {body: [{conv: $width}]}}
+    body: [{use: $block}]
+    """
+    path = tmp_path / "net.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert cnndsl.check(path).nodes[-1].shape == (8, 8, 8)

@@ -315,7 +315,10 @@ def free(word: str, taken: Iterable[str]) -> str:
 def class_name(word: str) -> str:
     """A class's name for a block or segment: `ConvBN` stays, `denseblock1` → `Denseblock1`."""
     parts = re.split(r"[^A-Za-z0-9]+", word)
-    name = "".join(part[:1].upper() + part[1:] for part in parts)
+    name = ""
+    for part in parts:
+        digits = name[-1:].isdigit() and part[:1].isdigit()
+        name += f"{'_' * digits}{part[:1].upper()}{part[1:]}"
     return name if is_identifier(name) else f"Net{name}"
 
 

@@ -41,7 +41,7 @@ def unify(root: Class) -> dict[Hashable, Unified]:
     groups: dict[Hashable, list[Class]] = {}
     for found in classes(root):
         groups.setdefault(found.key, []).append(found)
-    names = _names({key: group[0] for key, group in groups.items()}, root.key)
+    names = _names(groups, root.key)
     return {key: _unified(names[key], group) for key, group in groups.items()}
 
 
@@ -108,14 +108,17 @@ def _type_name(value: Any) -> str:
     return "None" if value is None else type(value).__name__
 
 
-def _names(samples: Mapping[Hashable, Class], root: Hashable) -> dict[Hashable, str]:
-    """Each class's name; where a block has several structures, the larger bear what they add."""
+def _names(groups: Mapping[Hashable, list[Class]], root: Hashable) -> dict[Hashable, str]:
+    """Each class's name; of a block's structures the smallest and commonest bears it alone."""
+    samples = {key: group[0] for key, group in groups.items()}
+    order = sorted(groups, key=lambda key: (len(samples[key].fields), -len(groups[key])))
     taken = {"F", "Tensor", "NamedTuple", "OrderedDict", "Module"}
     names = {root: free(samples[root].name, taken)}
     taken.add(names[root])
-    for key, sample in sorted(samples.items(), key=lambda item: len(item[1].fields)):
+    for key in order:
         if key == root:
             continue
+        sample = samples[key]
         name = sample.name
         if name in taken:
             alike = [s for k, s in samples.items() if s.name == sample.name and k in names]

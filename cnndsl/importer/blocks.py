@@ -15,7 +15,7 @@ from cnndsl.importer.structure import Outline
 from cnndsl.importer.terms import Body, Column, Term, channels
 from cnndsl.importer.variables import Code, Mix, Names, Variable
 from cnndsl.ops import registry
-from cnndsl.ops.kinds import Choice, Number, Truth
+from cnndsl.ops.base import Arg, Family
 
 
 @dataclass
@@ -54,13 +54,21 @@ def _defaults(outline: Outline) -> dict[str, dict[str, Any]]:
     for (op, arg), counts in found.items():
         declared = registry()[op].args[arg]
         value, count = counts.most_common(1)[0]
-        kind = isinstance(declared.kind, Truth | Choice)
-        kind = kind or (isinstance(declared.kind, Number) and not declared.kind.whole)
-        kind = kind or arg == "momentum"
-        if kind and not declared.required and not declared.primary and value != declared.default:
-            if count > 1 and 2 * count > sum(counts.values()):
+        most = count > 1 and 2 * count > sum(counts.values())
+        if most and registry()[op].family in STYLED and not _sizes(declared):
+            if value != declared.default:
                 defaults.setdefault(op, {})[arg] = value
     return defaults
+
+
+STYLED = (Family.CONVOLUTION, Family.LINEAR, Family.NORMALIZATION)
+"""Families of ops whose nodes share a style, as a bias or an epsilon."""
+
+
+def _sizes(declared: Arg) -> bool:
+    """Whether an argument is a size or a place, which says what a node does, not how."""
+    words = declared.kind.words()
+    return declared.required or declared.primary or "integer" in words
 
 
 @dataclass
@@ -139,7 +147,7 @@ class _Maker:
 
     def lower(self, term: Term) -> Term:
         if term.kind == "seq" and term.path in self.calls:
-            return replace(self.calls[term.path], name=term.name)
+            return replace(self.calls[term.path], name=(None,) if term.auto else term.name)
         return replace(term, bodies=tuple(self.lowered(body) for body in term.bodies))
 
     # --- the whole ---

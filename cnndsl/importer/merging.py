@@ -21,6 +21,7 @@ from cnndsl.importer.terms import (
     over_columns,
     values,
 )
+from cnndsl.importer.variables import uniform
 from cnndsl.ops import registry
 from cnndsl.ops.base import Family
 

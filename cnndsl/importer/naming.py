@@ -107,6 +107,7 @@ class _Namer:
         if term.kind == "seq":
             inner = _Scope(path, reserved=_wanted(term.bodies[0]))
             term = replace(term, bodies=(self.body(term.bodies[0], inner),))
+            return replace(term, name=(segment,), auto=written is None)
         return replace(term, name=(written,))
 
     def segment(self, term: Term, scope: _Scope) -> tuple[str, str | None]:

@@ -40,7 +40,7 @@ def written(
 
 
 def _about(about: str) -> list[str]:
-    line = f"about: {scalar(about)}"
+    line = f"about: {about}" if PLAIN.fullmatch(about.replace(",", "")) else f"about: {scalar(about)}"
     if len(line) <= WIDTH:
         return [line]
     return ["about: >-", *textwrap.wrap(about, WIDTH, initial_indent="  ", subsequent_indent="  ")]

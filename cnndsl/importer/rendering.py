@@ -247,7 +247,7 @@ class Renderer:
         shortcut = self.body(term.bodies[1], term.x)
         if all(values(term.skip)):
             if not shortcut:
-                return {"residual": _single(body)}
+                return {"residual": body}
             return {"residual": {"body": _single(body), "shortcut": _single(shortcut)}}
         inner: dict[str, Any] = {"body": _single(body)}
         if shortcut:

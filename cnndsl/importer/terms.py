@@ -68,6 +68,8 @@ class Term:
     """The value, while names are not yet known."""
     segment: str | None = None
     """The name that the module's path asks for."""
+    auto: bool = False
+    """Whether a block call in its place gets its name as a number."""
     path: str = ""
     cls: str = ""
     """For a module, its class."""
