@@ -6,7 +6,8 @@ Prints a row a variant: lines of the family's spec and of torchvision's source f
 multiply-adds, and whether the two are the same: the state dict loads with `strict=True`, and with
 equal random numbers the outputs in inference, and the outputs, gradients and running statistics in
 training, are equal bit for bit, on images of 64×64 or the next size that the network takes. Exits
-with 1 if one differs. NAME is a family or a variant; `--write` writes docs/zoo.md and its diagrams.
+with 1 if one differs. NAME is a family or a variant; where none differs, `--write` writes
+docs/zoo.md and its diagrams.
 """
 
 from __future__ import annotations
@@ -48,8 +49,7 @@ Lines are those that describe the networks of a family: of its spec without `abo
 `train:`; of torchvision's file without its documentation and its lists of published weights, and
 without what it takes from `torchvision.ops`. Comments and empty lines count in neither.
 
-{compared} of the {all} variants are compared with torchvision, {identical} are identical. The
-others have no counterpart there.
+{compared} of the {all} variants have a counterpart in torchvision, and are identical to it.
 """
 
 
@@ -64,7 +64,7 @@ class Row:
     macs: int
     their_lines: int | None = None
     difference: str | None = None
-    """How the networks differ, empty where they are identical."""
+    """How the networks differ or what is wrong with the spec, empty where they are identical."""
 
     @property
     def verdict(self) -> str:
@@ -89,9 +89,15 @@ def rows(names: frozenset[str]) -> Iterator[Row]:
 
 
 def row(family: str, path: Path, variant: str | None) -> Row:
-    graph = cnndsl.check(path, variant)
-    costs = cnndsl.cost(graph)
     name = variant or family
+    try:
+        graph = cnndsl.check(path, variant)
+    except cnndsl.SpecError as e:
+        first = next(d for d in e.diagnostics if d.severity == "error")
+        return Row(
+            family, name, spec_lines(path), 0, 0, difference=f"{first.span}: {first.message}"
+        )
+    costs = cnndsl.cost(graph)
     known = Row(family, name, spec_lines(path), costs.params, costs.macs)
     if name not in torchvision_names():
         return known
@@ -170,13 +176,11 @@ def page(found: Iterable[Row]) -> str:
     families: dict[str, list[Row]] = {}
     for row in found:
         families.setdefault(row.family, []).append(row)
-    compared = [row for own in families.values() for row in own if row.difference is not None]
     introduction = INTRODUCTION.format(
         torch=torch.__version__.partition("+")[0],
         torchvision=torchvision.__version__.partition("+")[0],
+        compared=sum(row.difference is not None for own in families.values() for row in own),
         all=sum(map(len, families.values())),
-        compared=len(compared),
-        identical=sum(not row.difference for row in compared),
     )
     return "\n".join([introduction, *(section(own) for own in families.values())])
 
@@ -231,12 +235,14 @@ def main() -> int:
     for one in rows(frozenset(args.names)):
         found.append(one)
         print(line(cells(one)), flush=True)
-    if args.write:
-        write(found)
     compared = [row for row in found if row.difference is not None]
     same = sum(not row.difference for row in compared)
     print(f"{len(found)} variants; {same} of {len(compared)} are identical to torchvision's")
-    return int(same < len(compared))
+    if same < len(compared):
+        return 1
+    if args.write:
+        write(found)
+    return 0
 
 
 if __name__ == "__main__":

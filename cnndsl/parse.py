@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cnndsl import syntax
@@ -79,7 +79,7 @@ class _Parser:
                 root.get("expect"), [e.name for e in _entries(root.get("variants"))]
             ),
             init=tuple(self.init(root.get("init"))),
-            train=self.args(root.get("train")),
+            train=self.train(root.get("train")),
         )
 
     def text(self, value: Located | None) -> str:
@@ -105,6 +105,13 @@ class _Parser:
         if isinstance(default, syntax.Const) and default.value in TYPES:
             return syntax.Param(name, key.span, str(default.value), None)
         return syntax.Param(name, key.span, _type_of(default), default)
+
+    def train(self, value: Located | None) -> tuple[syntax.Arg, ...]:
+        """The recipe; parameters of the spec in it have the names `params.…`."""
+        own = tuple(entry for entry in _entries(value) if entry.name != "params")
+        params = next((e.value for e in _entries(value) if e.name == "params"), None)
+        given = (replace(arg, name=f"params.{arg.name}") for arg in self.args(params))
+        return (*(self.args(Mapping(own, value.span)) if value else ()), *given)
 
     def init(self, value: Located | None) -> Iterator[syntax.Init]:
         for rule in _entries(value):

@@ -92,6 +92,13 @@ def recipe_schema() -> Schema:
     return {
         "type": "object",
         "description": "How `cnndsl train` trains the network; the command line has the last word.",
-        "properties": {name: argument.schema() for name, argument in _args().items()},
+        "properties": {name: argument.schema() for name, argument in _args().items()}
+        | {
+            "params": {
+                "type": "object",
+                "description": "Parameters of the spec while it is trained. Takes a mapping.",
+                "additionalProperties": {"$ref": "#/$defs/value"},
+            }
+        },
         "additionalProperties": False,
     }

@@ -746,3 +746,15 @@ def test_a_block_held_by_a_parameter_sees_the_file(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(text, encoding="utf-8")
     assert cnndsl.check(path).nodes[-1].shape == (8, 8, 8)
+
+
+def test_a_recipe_may_set_parameters_for_training(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "params: {momentum: 0.01}\ninput: [3, 8, 8]\nbody: [{bn: {momentum: $momentum}}]\n"
+        "train: {params: {momentum: $(10 * momentum)}, epochs: 2}\n",
+        encoding="utf-8",
+    )
+    graph = cnndsl.check(path)
+    assert graph.train == {"epochs": 2, "params": {"momentum": 0.1}}
+    assert graph.params == {"momentum": 0.01}

@@ -671,6 +671,14 @@ def test_the_network_is_fitted_to_the_data(net: str) -> None:
     assert target.describe(graph, graph, DIGITS) == ""
 
 
+def test_the_recipe_sets_parameters_below_the_command_line() -> None:
+    graph = cnndsl.check("mobilenet_v3_small")
+    aim = target.aim(graph, {}, recipe(), DIGITS, fixed=False)
+    assert aim.params == {"momentum": 0.1, "classes": 10}
+    aim = target.aim(graph, {"momentum": 0.2}, recipe(), DIGITS, fixed=False)
+    assert aim.params == {"momentum": 0.2, "classes": 10}
+
+
 def test_a_network_that_does_not_fit_the_size(net: str) -> None:
     Path(net).write_text(NET.replace("size: 8", "size: 1"))
     with pytest.raises(TrainError, match=r"for digits at 1×1×1: net.yaml:\d+:\d+: a window") as e:

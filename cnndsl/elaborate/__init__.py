@@ -148,12 +148,19 @@ class _Network(Walking):
                 recipe[arg.name] = self.evaluator.value(arg.value, Env(self.home))
             except Poison:
                 continue
+        params = {n[7:]: v for n, v in recipe.items() if n.startswith("params.")}
+        recipe = {n: v for n, v in recipe.items() if not n.startswith("params.")}
+        known = [param.name for param in self.home.spec.params]
+        for arg in args:
+            if arg.name.startswith("params.") and arg.name[7:] not in known:
+                message = f"`{arg.name[7:]}` is not among the file's parameters"
+                self.report.error("name", message, arg.key, suggest(arg.name[7:], known))
         try:
             Recipe.create(recipe)
         except Reject as e:
             span = next((arg.value.span for arg in args if arg.name == e.arg), args[0].key)
             self.report.error("value", e.message, span, e.help)
-        return public(recipe)
+        return public(recipe) | ({"params": public(params)} if params else {})
 
     def note_contracts(self, request: Request) -> None:
         if self.skipped and request.input:

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from cnndsl.importer.rendering import Renderer
 
 
-def condition(
-    renderer: Renderer, wanted: Column, term: Term, own: list[Variable]
-) -> Code | None:
+def condition(renderer: Renderer, wanted: Column, term: Term, own: list[Variable]) -> Code | None:
     """An expression that is true where the column is; `own` are variables that only it uses."""
     for variable in renderer.visible():
         if len(variable.column) != len(wanted):

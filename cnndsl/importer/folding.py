@@ -8,6 +8,8 @@ from cnndsl.importer.merging import LONGEST, eager, loop, rounds_from, writable
 from cnndsl.importer.terms import Body, Column, Rows, Term
 from cnndsl.importer.variables import uniform
 
+FEW = 3
+"""Fewer rounds than these are a loop only if nothing but names differs between them."""
 WORTH = 0.7
 """A loop is written where it takes at most this share of the lines of its rounds."""
 
@@ -33,6 +35,8 @@ def _loops(body: Body) -> Body:
                 if not writable(made):
                     continue
                 before, after = lines(body[start:end]), _lines(made)
+                if len(rounds) < FEW and _varying(made):
+                    continue
                 if after <= WORTH * before and before - after > best[0]:
                     best = (before - after, (*body[:start], made, *body[end:]))
         if not best[0]:
@@ -51,8 +55,13 @@ def _lines(term: Term) -> float:
     inner = sum(lines(body) for body in term.bodies)
     if term.kind != "loop":
         return 1 + inner
-    varying = len({repr(column) for t in term.walk() for column in t.args.values() if _varies(column)})
-    return 2 + inner - (1 if inner == 1 else 0) + (varying if varying > 3 else 0)
+    return 2 + inner - (1 if inner == 1 else 0) + _varying(term) / 2
+
+
+def _varying(term: Term) -> int:
+    """How many columns a loop needs, about."""
+    columns = [column for t in term.walk() for column in t.args.values() if _varies(column)]
+    return len({repr(column) for column in columns})
 
 
 def _varies(column: Column) -> bool:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 FACTORS = range(2, 9)
 
 
-
 def channels_formula(renderer: Renderer, column: Column, term: Term) -> Code | None:
     """The column as a formula that holds for every instance and round, the plainest first."""
     bases = list(_bases(renderer, term))

@@ -166,11 +166,14 @@ def getitem(call: Arguments) -> list[Made]:
     if Ellipsis in slices or not all(isinstance(s, slice) for s in slices) or whole < 0:
         raise Unclear(f"at {index}")
     ranges = [
-        range(size)[s] for size, s in zip(call.value.shape, (*slices, *[slice(None)] * whole), strict=True)
+        range(size)[s]
+        for size, s in zip(call.value.shape, (*slices, *[slice(None)] * whole), strict=True)
     ]
     if any(r.step != 1 for r in ranges):
         raise Unclear(f"at {index}")
-    cut = [i for i, (r, size) in enumerate(zip(ranges, call.value.shape, strict=True)) if len(r) < size]
+    cut = [
+        i for i, (r, size) in enumerate(zip(ranges, call.value.shape, strict=True)) if len(r) < size
+    ]
     if not cut:
         return same(call)
     if cut == [1] and len(ranges[1]):
@@ -200,7 +203,11 @@ def mean(call: Arguments) -> list[Made]:
     image = len(call.value.shape) == 4
     if not image or sorted(d % 4 for d in listed if isinstance(d, int)) != [2, 3]:
         raise Unclear(f"over {dims}")
-    name = "global_max_pool" if "max" in str(getattr(call.event.target, "__name__", "")) else "global_avg_pool"
+    name = (
+        "global_max_pool"
+        if "max" in str(getattr(call.event.target, "__name__", ""))
+        else "global_avg_pool"
+    )
     keepdim = bool(call.get("keepdim", 2, False))
     return [Made(make(name, keepdim=keepdim), (call.value,))]
 
@@ -232,7 +239,11 @@ def _shuffle(call: Arguments) -> Made | None:
     event = call.sources.get(call.value.id)
     while event and getattr(event.target, "__name__", "") in ("contiguous", "clone"):
         event = call.sources.get(event.inputs[0].id)
-    if not event or getattr(event.target, "__name__", "") not in ("transpose", "permute", "swapaxes"):
+    if not event or getattr(event.target, "__name__", "") not in (
+        "transpose",
+        "permute",
+        "swapaxes",
+    ):
         return None
     turned, viewed = event.outputs[0].shape, event.inputs[0]
     groups = viewed.shape[1]

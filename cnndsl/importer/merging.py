@@ -104,7 +104,9 @@ class Merger:
         places = [[i for i, t in enumerate(body) if t.kind == "residual"] for body in (one, other)]
         if len(places[0]) == 1 and not places[1]:
             at, after = places[0][0], len(one) - places[0][0] - 1
-            return self.bodies(one, _enclosed(other, at, after)) if len(other) > at + after else None
+            return (
+                self.bodies(one, _enclosed(other, at, after)) if len(other) > at + after else None
+            )
         if len(places[1]) == 1 and not places[0]:
             at, after = places[1][0], len(other) - places[1][0] - 1
             return self.bodies(_enclosed(one, at, after), other) if len(one) > at + after else None
@@ -157,7 +159,9 @@ class Merger:
         if self.terms(one, other) is None:
             return 0.0
         equal = sum(
-            bool(set(map(_shown, values(one.args[arg]))) & set(map(_shown, values(other.args[arg]))))
+            bool(
+                set(map(_shown, values(one.args[arg]))) & set(map(_shown, values(other.args[arg])))
+            )
             for arg in one.args
             if arg in other.args
         )
@@ -185,7 +189,13 @@ def _enclosed(body: Body, at: int, after: int) -> Body:
     inner = body[at:end]
     skip = mapped(lambda _: False, inner[0].x)
     residual = Term(
-        "residual", ("add",) * len(skip), inner[0].x, inner[-1].out, (None,) * len(skip), bodies=(inner, ()), skip=skip
+        "residual",
+        ("add",) * len(skip),
+        inner[0].x,
+        inner[-1].out,
+        (None,) * len(skip),
+        bodies=(inner, ()),
+        skip=skip,
     )
     return (*body[:at], residual, *body[end:])
 

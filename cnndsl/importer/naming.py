@@ -118,7 +118,9 @@ class _Namer:
                 return number, None
             word = term.head[0]
             others = scope.reserved | scope.taken
-            free = next(w for w in (word, *(f"{word}{n}" for n in range(2, 999))) if w not in others)
+            free = next(
+                w for w in (word, *(f"{word}{n}" for n in range(2, 999))) if w not in others
+            )
             return free, free
         if term.segment == number:
             return number, None

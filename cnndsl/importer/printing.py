@@ -12,10 +12,12 @@ from cnndsl.importer.rendering import REQUIRED, Block
 from cnndsl.importer.variables import Code, Mix, Variable
 
 WIDTH = 100
-PLAIN = re.compile(r"[A-Za-z_$(./][^#:\"'\n{}\[\],&*!|>%@`]*")
+PLAIN = re.compile(r"[A-Za-z_$(./][^#:\"'\n{}\[\],]*")
 """What needs no quotes, also within braces."""
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "~", ""}
-NESTED = frozenset({"seq", "do", "residual", "concat", "add", "mul", "split", "dense", "for", "repeat"})
+NESTED = frozenset(
+    {"seq", "do", "residual", "concat", "add", "mul", "split", "dense", "for", "repeat"}
+)
 """Keys whose value holds nodes."""
 
 
@@ -40,7 +42,9 @@ def written(
 
 
 def _about(about: str) -> list[str]:
-    line = f"about: {about}" if PLAIN.fullmatch(about.replace(",", "")) else f"about: {scalar(about)}"
+    line = (
+        f"about: {about}" if PLAIN.fullmatch(about.replace(",", "")) else f"about: {scalar(about)}"
+    )
     if len(line) <= WIDTH:
         return [line]
     return ["about: >-", *textwrap.wrap(about, WIDTH, initial_indent="  ", subsequent_indent="  ")]
@@ -89,7 +93,7 @@ def _mapping(node: Mapping[Any, Any], width: int) -> Iterator[str]:
     line = flow(node)
     if not _holds_nodes(node):
         if len(node) == 1:
-            (key, value), = node.items()
+            ((key, value),) = node.items()
             one = f"{_key(key)}: {flow(value)}"
             if len(one) <= width:
                 yield one
@@ -124,9 +128,9 @@ def _entry(key: Any, value: Any, width: int) -> list[str]:
 
 
 def _is_nodes(value: Sequence[Any]) -> bool:
-    return any(isinstance(item, dict) or (isinstance(item, str) and item[:1].islower()) for item in value) or any(
-        isinstance(item, list) and (not item or _is_nodes(item)) for item in value
-    )
+    return any(
+        isinstance(item, dict) or (isinstance(item, str) and item[:1].islower()) for item in value
+    ) or any(isinstance(item, list) and (not item or _is_nodes(item)) for item in value)
 
 
 def _holds_nodes(node: Mapping[Any, Any]) -> bool:

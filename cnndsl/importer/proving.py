@@ -42,7 +42,9 @@ def _weights(ours: nn.Module, theirs: nn.Module) -> Iterator[Problem]:
     mine, other = ({n: tuple(t.shape) for n, t in m.state_dict().items()} for m in (ours, theirs))
     for name in [*other, *(n for n in mine if n not in other)]:
         if mine.get(name) != other.get(name):
-            fact = f"{mine.get(name) or 'missing'} in the spec, {other.get(name) or 'missing'} there"
+            fact = (
+                f"{mine.get(name) or 'missing'} in the spec, {other.get(name) or 'missing'} there"
+            )
             yield Problem(name, fact)
 
 

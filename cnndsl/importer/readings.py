@@ -188,9 +188,7 @@ def _reading(
     return Reading(op, side, first[0], fixed, names)
 
 
-def _arrives(
-    one: Any, other: Any, before: Parameters, after: Parameters
-) -> tuple[str, int] | None:
+def _arrives(one: Any, other: Any, before: Parameters, after: Parameters) -> tuple[str, int] | None:
     """The parameter at which two values of an argument arrive, and what is added on the way."""
     changed = [name for name in before if before[name] != after.get(name)]
     if len(changed) != 1:

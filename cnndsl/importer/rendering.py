@@ -18,6 +18,7 @@ from cnndsl.importer.terms import (
     filled,
     mapped,
     values,
+    zipped,
 )
 from cnndsl.importer.variables import (
     Code,
@@ -108,6 +109,8 @@ class Renderer:
         self.entered = Variable("channels", "channels", entry)
         """The same as a value of the block's `let`, which is written where something reads it."""
         self.labels: list[str] = []
+        self.around: list[Column] = []
+        """Of the nodes that the current one stands in, for whom they are present."""
         self.every: list[Variable] = []
         """All variables of parameters and columns."""
 
@@ -132,10 +135,18 @@ class Renderer:
         told = self.name(term)
         label = told.get("name", "")
         self.labels.append(label if isinstance(label, str) else "")
+        self.around.append(term.present)
         node = self.written(term, told)
+        self.around.pop()
         when = self.when(term, before)
         self.labels.pop()
         return node if when is None else {**_mapping(node), "when": when}
+
+    def within(self, present: Column) -> Column:
+        """Whether a node is present, left open where what it stands in is not."""
+        for outer in self.around:
+            present = zipped(lambda own, there: own if there is True else ABSENT, present, outer)
+        return present
 
     def written(self, term: Term, told: dict[str, Any]) -> Any:
         match term.kind:
@@ -163,7 +174,7 @@ class Renderer:
         return {"name": self.numbered_name(term.name)}
 
     def when(self, term: Term, before: int) -> Code | None:
-        present = term.present
+        present = self.within(term.present)
         if all(values(present)):
             return None
         own = [v for v in self.every[before:] if v.kind != "flag"]
@@ -211,7 +222,12 @@ class Renderer:
 
     def seq(self, term: Term, told: dict[str, Any]) -> Any:
         body = self.body(term.bodies[0])
-        if len(body) == 1 and isinstance(body[0], dict) and "name" not in body[0] and term.bodies[0][0].kind in GROUPS:
+        if (
+            len(body) == 1
+            and isinstance(body[0], dict)
+            and "name" not in body[0]
+            and term.bodies[0][0].kind in GROUPS
+        ):
             return {**told, **body[0]}
         return {**told, "seq": body}
 
@@ -264,10 +280,12 @@ class Renderer:
             return {"repeat": self.value(term.count, "depth", "other"), "do": _single(body)}
         columns: dict[Any, Any] = {
             variable: self.value(_listed(variable.column), f"{variable.hint}s", "other")
-            for variable in frame.variables
+            for variable in sorted(frame.variables, key=lambda v: v.hint != "stage")
         }
         if frame.counter is not None:
             columns[frame.counter] = self.value(term.count, "depth", "other")
+        if len(body) == 1 and isinstance(body[0], dict) and set(body[0]) == {"name", "seq"}:
+            return {"for": columns, "name": body[0]["name"], "do": _single(body[0]["seq"])}
         return {"for": columns, "do": _single(body)}
 
     # --- values ---
@@ -285,7 +303,9 @@ class Renderer:
         """A value that serves all instances and rounds: a constant or an expression."""
         if uniform(column):
             found = next(values(column), None)
-            return code("x.channels", column=column) if isinstance(found, Channels) else _plain(found)
+            return (
+                code("x.channels", column=column) if isinstance(found, Channels) else _plain(found)
+            )
         known = self.known(column, hint, kind, term, kernel)
         if known is not None:
             return known
@@ -294,8 +314,11 @@ class Renderer:
         level = self.depth_of(column)
         if level == 0:
             return self.variable(column, hint, kind, block)
-        parted = self.first_and_rest(column, hint, kind, block)
-        return parted or self.variable(column, hint, kind, block)
+        if not uniform(self.frames[level].count):
+            parted = self.first_and_rest(column, hint, kind, block)
+            if parted is not None:
+                return parted
+        return self.variable(column, hint, kind, block)
 
     def known(
         self, column: Column, hint: str, kind: Kind, term: Term | None, kernel: Any
@@ -361,7 +384,7 @@ class Renderer:
     def counter(self, depth: int) -> Variable:
         frame = self.frames[depth]
         if frame.counter is None:
-            frame.counter = Variable("i", "other", (), name="ij"[min(depth - 1, 1)])
+            frame.counter = Variable("i", "other", (), name="ijk"[min(depth - 1, 2)])
         return frame.counter
 
     def numbered_name(self, column: Column) -> Mix:
@@ -486,4 +509,3 @@ def nameable(column: Column) -> bool:
     return all(n.startswith(prefix) and n[len(prefix) :].isdigit() for n in names) and not any(
         n[len(prefix) :] != str(int(n[len(prefix) :])) for n in names
     )
-

@@ -31,9 +31,7 @@ class Group:
 Member = Step | Group
 
 
-def grouped(
-    steps: tuple[Step, ...], classes: Mapping[str, str], stateful: frozenset[str]
-) -> Group:
+def grouped(steps: tuple[Step, ...], classes: Mapping[str, str], stateful: frozenset[str]) -> Group:
     """The tree of modules; ModelError where two modules' members run in turns."""
     members, rest = _members("", list(steps), classes, stateful)
     assert not rest

@@ -151,7 +151,14 @@ class _Level:
         segment = step.path.rpartition(".")[2] if step.named else None
         head = (step.kind,)
         return Term(
-            "op", head, (step.x,), (step.shape,), args=args, source=step.id, segment=segment, path=step.path
+            "op",
+            head,
+            (step.x,),
+            (step.shape,),
+            args=args,
+            source=step.id,
+            segment=segment,
+            path=step.path,
         )
 
     def scope(self, group: Group, reads: list[int]) -> Term:
@@ -160,7 +167,9 @@ class _Level:
         body = inner.chain(start, end)
         segment = group.path.rpartition(".")[2]
         x, out = (self.shapes[start],), (self.shapes[end],)
-        return Term("seq", ("",), x, out, bodies=(body,), segment=segment, path=group.path, cls=group.cls)
+        return Term(
+            "seq", ("",), x, out, bodies=(body,), segment=segment, path=group.path, cls=group.cls
+        )
 
     # --- merges ---
 

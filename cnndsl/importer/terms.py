@@ -146,7 +146,9 @@ def filled(column: Column, other: Column) -> Column:
 
     def fill(one: Any, two: Any) -> Any:
         if isinstance(one, Rows):
-            return Rows(fill(a, two[i] if isinstance(two, Rows) else two) for i, a in enumerate(one))
+            return Rows(
+                fill(a, two[i] if isinstance(two, Rows) else two) for i, a in enumerate(one)
+            )
         return two if one is ABSENT else one
 
     return tuple(fill(a, b) for a, b in zip(column, other, strict=True))

@@ -105,8 +105,10 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, Rows) or isinstance(other, Rows):
         return False
     whole = isinstance(one, int) and isinstance(other, int)
-    return bool(one == other) and (whole or type(one) is type(other)) and (
-        isinstance(one, bool) == isinstance(other, bool)
+    return (
+        bool(one == other)
+        and (whole or type(one) is type(other))
+        and (isinstance(one, bool) == isinstance(other, bool))
     )
 
 
@@ -132,7 +134,11 @@ class Names:
     def give(self, variables: Sequence[Variable], result: Column) -> None:
         """Name variables by what they are for; `result` are the channels that a block gives."""
         for variable in variables:
-            if variable.hint == "out" and not variable.name and same_column(variable.column, result):
+            if (
+                variable.hint == "out"
+                and not variable.name
+                and same_column(variable.column, result)
+            ):
                 variable.name = self.free(["out"])
         rest = [variable for variable in variables if not variable.name]
         for variable in rest:

@@ -93,8 +93,9 @@ def run(
 def make_recipe(spec: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
     """The spec's recipe with what the command line gives put over it."""
     stated = {name: value for name, value in given.items() if value is not None}
+    own = {name: value for name, value in spec.items() if name != "params"}
     try:
-        return Recipe.create({**spec, **stated})
+        return Recipe.create({**own, **stated})
     except Reject as e:
         raise TrainError(e.message, e.help) from e
 

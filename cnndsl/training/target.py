@@ -40,7 +40,8 @@ def aim(
     if recipe.size is not None and not fixed:
         height = width = recipe.size
     own = {"classes": len(facts.classes)} if "classes" in graph.params else {}
-    return Target((facts.channels, height, width), {**own, **params})
+    recommended = graph.train.get("params", {})
+    return Target((facts.channels, height, width), {**recommended, **own, **params})
 
 
 def _image(graph: Graph) -> tuple[int, int, int]:
