@@ -158,7 +158,7 @@ def uncounted(tree: ast.Module) -> Iterator[ast.stmt]:
 
 # --- output --------------------------------------------------------------------------------------
 
-HEADER = ("variant", "spec", "torchvision", "parameters", "multiply-adds", "identical")
+HEADER = ("variant", "spec lines", "torchvision lines", "parameters", "multiply-adds", "identical")
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def line(cells: tuple[str, ...]) -> str:
     name, spec, theirs, params, macs, verdict = cells
-    return f"{name:34} {spec:>4} {theirs:>12} {params:>12} {macs:>16}  {verdict}".rstrip()
+    return f"{name:33} {spec:>10} {theirs:>17} {params:>12} {macs:>16}  {verdict}".rstrip()
 
 
 def page(found: Iterable[Row]) -> str:

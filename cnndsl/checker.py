@@ -59,17 +59,22 @@ def check_terms(
 
 
 def check_request(spec: syntax.Spec, request: Request, report: Report) -> None:
-    """Report a variant or parameter that the spec does not have."""
+    """Report a variant or parameter that the spec does not have, and end there: what was meant
+    is not known. Mistakes of the file itself leave the check going on."""
+    asked = Report()
     if request.variant and request.variant not in spec.variants:
         span = Span(Source("variant", request.variant), 1, 1, 1, len(request.variant) + 1)
         help = suggest(request.variant, list(spec.variants)) or "it has no variants"
-        report.error("name", f"{spec.name} has no variant `{request.variant}`", span, help)
+        asked.error("name", f"{spec.name} has no variant `{request.variant}`", span, help)
     known = [param.name for param in spec.params]
     for arg in request.params:
         if arg.name not in known:
             help = suggest(arg.name, known) or "it has no parameters"
-            report.error("name", f"{spec.name} has no parameter `{arg.name}`", arg.key, help)
-    report.raise_errors()
+            asked.error("name", f"{spec.name} has no parameter `{arg.name}`", arg.key, help)
+    for diagnostic in asked.diagnostics:
+        report.add(diagnostic)
+    if asked.failed:
+        report.raise_errors()
 
 
 def written(text: str, flag: str, report: Report) -> tuple[str, Span, source.Located]:

@@ -91,8 +91,11 @@ class _Rules:
         """(weight, call) for each weight that the rule means."""
         is_op = rule.selector in registry()
         nodes = [node for node in graph.layers if _selects(rule.selector, node, is_op)]
-        if not nodes and not is_op and rule.selector.split(".")[0] not in graph.dropped:
-            help = suggest(rule.selector, [*registry(), *(n.path for n in graph.layers[:500])])
+        exact = not is_op and "*" not in rule.selector
+        if not nodes and exact and rule.selector.split(".")[0] not in graph.dropped:
+            weighted = [node.path for node in graph.layers[:500] if node.weights]
+            near = suggest(rule.selector, [*registry(), *weighted])
+            help = near if near.startswith("did") else "a rule is for an op, or for a node's path"
             message = f"`{rule.selector}` is neither an op nor the path of a node"
             self.report.error("name", message, rule.span, help)
             return

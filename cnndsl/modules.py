@@ -121,14 +121,14 @@ class CenterCrop(nn.Module):
 
 
 class Scale(nn.Module):
-    """Multiply by a constant."""
+    """Multiply by a constant, and add another."""
 
-    def __init__(self, by: float) -> None:
+    def __init__(self, by: float, shift: float = 0.0) -> None:
         super().__init__()
-        self.by = by
+        self.by, self.shift = by, shift
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.by
+        return x * self.by + self.shift if self.shift else x * self.by
 
     def extra_repr(self) -> str:
-        return f"{self.by}"
+        return f"{self.by}, shift={self.shift}" if self.shift else f"{self.by}"

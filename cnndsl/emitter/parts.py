@@ -121,3 +121,12 @@ def classes(part: Part) -> Iterator[Class]:
         yield from classes(child)
     if isinstance(part, Class):
         yield part
+
+
+def leaves(part: Part) -> Iterator[Leaf]:
+    """The leaves in a part."""
+    if isinstance(part, Leaf):
+        yield part
+        return
+    for _, child in part.children if isinstance(part, Chain) else part.fields:
+        yield from leaves(child)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnndsl.emitter.parts import Class, classes
+from cnndsl.emitter.parts import Class, classes, leaves
 from cnndsl.emitter.plan import free, is_identifier, literal
 
 
@@ -41,7 +41,8 @@ def unify(root: Class) -> dict[Hashable, Unified]:
     groups: dict[Hashable, list[Class]] = {}
     for found in classes(root):
         groups.setdefault(found.key, []).append(found)
-    names = _names(groups, root.key)
+    imported = {leaf.call.target.rpartition(":")[2] for leaf in leaves(root)}
+    names = _names(groups, root.key, imported)
     return {key: _unified(names[key], group) for key, group in groups.items()}
 
 
@@ -108,11 +109,13 @@ def _type_name(value: Any) -> str:
     return "None" if value is None else type(value).__name__
 
 
-def _names(groups: Mapping[Hashable, list[Class]], root: Hashable) -> dict[Hashable, str]:
+def _names(
+    groups: Mapping[Hashable, list[Class]], root: Hashable, imported: set[str]
+) -> dict[Hashable, str]:
     """Each class's name; of a block's structures the smallest and commonest bears it alone."""
     samples = {key: group[0] for key, group in groups.items()}
     order = sorted(groups, key=lambda key: (len(samples[key].fields), -len(groups[key])))
-    taken = {"F", "Tensor", "NamedTuple", "OrderedDict", "Module"}
+    taken = {"F", "Tensor", "NamedTuple", "OrderedDict", "Module", *imported}
     names = {root: free(samples[root].name, taken)}
     taken.add(names[root])
     for key in order:

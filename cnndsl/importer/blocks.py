@@ -105,16 +105,16 @@ class _Maker:
                     break
             else:
                 clusters.append((plain, [term]))
+        first = clusters[0][0]
         for merged, members in clusters:
             if len(members) > 1 and merged.leaves() > 1:
-                self.block(cls, merged, members)
+                self.block(self.block_name(cls, first, merged), merged, members)
 
-    def block(self, cls: str, merged: Term, members: list[Term]) -> None:
+    def block(self, name: str, merged: Term, members: list[Term]) -> None:
         entry: Column = tuple(channels(shape) for shape in merged.x)
         result: Column = tuple(channels(shape) for shape in merged.out)
         renderer = Renderer(self.blocks, self.defaults, entry)
         body = renderer.body(merged.bodies[0])
-        name = self.block_name(cls)
         parameters = renderer.frames[0].variables
         block = Block(name, parameters, body)
         names = Names()
@@ -132,14 +132,17 @@ class _Maker:
                 term, kind="call", head=(name,), args=args, bodies=(), cls=""
             )
 
-    def block_name(self, cls: str) -> str:
+    def block_name(self, cls: str, first: Term, merged: Term) -> str:
+        """The class's name; another form of it is named by the first node that differs."""
         word = re.sub(r"\W", "", cls.rpartition(".")[2].lstrip("_"))
         word = word[:1].upper() + word[1:]
-        name, n = word, 1
-        while name in self.blocks:
-            n += 1
-            name = f"{word}{n}"
-        return name
+        if word not in self.blocks:
+            return word
+        ours, theirs = merged.bodies[0], first.bodies[0]
+        differing = [a for a, b in zip(ours, theirs, strict=False) if a.kind != b.kind]
+        told = f"{word}{differing[0].kind.capitalize()}" if differing else word
+        names = [told, *(f"{word}{n}" for n in range(2, 1000))]
+        return next(name for name in names if name not in self.blocks)
 
     def lowered(self, body: Body) -> Body:
         """The body with calls in place of the modules that are blocks by now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cnndsl.importer.terms import ABSENT, Column, Term, channels, mapped, zipped
+from cnndsl.importer.terms import ABSENT, Column, Term, channels, mapped, values, zipped
 from cnndsl.importer.variables import Code, Variable, code, equal
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def condition(renderer: Renderer, wanted: Column, term: Term, own: list[Variable
             return code(variable)
         if variable.nullable and equal(wanted, given(variable)):
             return code(variable, " != null")
-    for found, column in _changes(renderer, term):
+    for found, column in (*_before_last(renderer, wanted), *_changes(renderer, term)):
         if equal(wanted, column):
             return found
     for variable in own:
@@ -29,6 +29,14 @@ def condition(renderer: Renderer, wanted: Column, term: Term, own: list[Variable
             variable.nullable = True
             return code(variable, " != null")
     return None
+
+
+def _before_last(renderer: Renderer, wanted: Column) -> Iterator[tuple[Code, Column]]:
+    """Whether a round is not the last, by the number that is in its name."""
+    for variable in renderer.visible():
+        if variable.hint == "stage" and len(variable.column) == len(wanted):
+            last = max(values(variable.column))
+            yield code(variable, f" < {last}"), tuple(mapped(lambda n: n < last, variable.column))
 
 
 def given(variable: Variable) -> Column:
@@ -40,10 +48,6 @@ def _changes(renderer: Renderer, term: Term) -> Iterator[tuple[Code, Column]]:
     visible = [v for v in renderer.visible() if len(v.column) == len(term.x)]
     strides = [variable for variable in visible if variable.hint == "stride"]
     outs = [v for v in visible if v.kind == "channels" and not v.absent]
-    for stride in strides:
-        larger = tuple(mapped(lambda s: s != 1, stride.column))
-        yield code(stride, " > 1"), larger
-        yield code(stride, " == 1"), _negated(larger)
     entries: list[tuple[Code, Column]] = [(code("x.channels"), mapped(channels, term.x))]
     if renderer.entry:
         entries.append((code(renderer.entered), renderer.entry))
@@ -57,20 +61,24 @@ def _changes(renderer: Renderer, term: Term) -> Iterator[tuple[Code, Column]]:
                     out.column,
                 )
                 yield from _comparisons(word, told, changed, strides)
+    for stride in strides:
+        larger = tuple(mapped(lambda s: s != 1, stride.column))
+        yield code(stride, " > 1"), larger
+        yield code(stride, " == 1"), _negated(larger)
 
 
 def _comparisons(
     before: Code, after: Code, changed: Column, strides: list[Variable]
 ) -> Iterator[tuple[Code, Column]]:
     """Conditions on a change of the channels, alone and with the stride."""
-    yield code(before, " != ", after), changed
-    yield code(before, " == ", after), _negated(changed)
     for stride in strides:
         either = zipped(
             lambda c, s: ABSENT if ABSENT in (c, s) else c or s != 1, changed, stride.column
         )
         yield code(stride, " != 1 or ", before, " != ", after), either
         yield code(stride, " == 1 and ", before, " == ", after), _negated(either)
+    yield code(before, " != ", after), changed
+    yield code(before, " == ", after), _negated(changed)
 
 
 def _negated(column: Column) -> Column:

@@ -232,12 +232,12 @@ def _looped(term: Term) -> Term:
 
 
 def loop(rounds: Sequence[Body]) -> Term:
-    """Rounds of the same nodes as one node; each is strictly merged with the first."""
+    """Rounds of the same nodes as one node; the last may lack the last node."""
     merger = Merger(renames=True)
     merged: Body | None = rounds[0]
     for body in rounds[1:]:
         assert merged is not None
-        merged = merger.bodies(merged, body)
+        merged = _with_round(merger, merged, body)
     assert merged is not None
     width = rounds[0][0].width
     count = len(rounds)
@@ -251,6 +251,26 @@ def loop(rounds: Sequence[Body]) -> Term:
         bodies=(body,),
         count=(count,) * width,
     )
+
+
+def _with_round(merger: Merger, merged: Body, body: Body) -> Body | None:
+    """The rounds so far and one more, which may lack the last node if that is a module."""
+    if len(body) < len(merged):
+        head = merger.bodies(merged[:-1], body)
+        return head and (*head, absent(merged[-1], body[0].width, before=False))
+    return merger.bodies(merged, body)
+
+
+def rounds_of(term: Term) -> list[Body]:
+    """The rounds of a loop of one instance, one by one."""
+    return [
+        tuple(
+            over_columns(inner, lambda column, i=i: (column[0][i],))
+            for inner in term.bodies[0]
+            if inner.head[0][i] is not ABSENT
+        )
+        for i in range(term.count[0])
+    ]
 
 
 def _transposed(column: Column, width: int) -> Column:
@@ -269,10 +289,10 @@ def eager(body: Body) -> Body:
     rest = list(body)
     while rest:
         for period in range(1, min(LONGEST, len(rest) // 2) + 1):
-            rounds = rounds_from(tuple(rest), 0, period)
+            rounds = rounds_from(tuple(rest), 0, period) if opens(rest[0]) else []
             if len(rounds) > 1 and writable(loop(rounds)):
                 done.append(loop(rounds))
-                del rest[: period * len(rounds)]
+                del rest[: sum(map(len, rounds))]
                 break
         else:
             done.append(rest.pop(0))
@@ -284,13 +304,26 @@ def rounds_from(body: Body, start: int, period: int) -> Sequence[Body]:
     merger = Merger(renames=True)
     rounds = [body[start : start + period]]
     merged: Body | None = rounds[0]
-    for at in range(start + period, len(body) - period + 1, period):
+    for at in range(start + period, len(body), period):
+        following = body[at : at + period]
         assert merged is not None
-        merged = merger.bodies(merged, body[at : at + period])
-        if merged is None:
+        whole = merger.bodies(merged, following) if len(following) == period else None
+        if whole is None:
+            part = following[: period - 1]
+            module = period > 1 and rounds[0][-1].kind in ("call", "seq") and len(part) == period - 1
+            if module and len(rounds) > 1 and _with_round(merger, merged, part) is not None:
+                rounds.append(part)
             break
-        rounds.append(body[at : at + period])
+        merged = whole
+        rounds.append(following)
     return rounds
+
+
+def opens(term: Term) -> bool:
+    """Whether a reader would begin a round with this node: it has weights, or holds others."""
+    if term.kind != "op":
+        return True
+    return registry()[term.head_text].family in (Family.CONVOLUTION, Family.LINEAR)
 
 
 def writable(term: Term) -> bool:

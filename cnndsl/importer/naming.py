@@ -44,6 +44,13 @@ def _wanted(terms: Iterable[Term]) -> set[str]:
     return found
 
 
+def _result(term: Term) -> int | None:
+    """The value that a group of nodes ends with."""
+    if term.kind != "seq":
+        return term.source
+    return _result(term.bodies[0][-1]) if term.bodies[0] else None
+
+
 @dataclass
 class _Scope:
     """A scope while its members are named."""
@@ -107,6 +114,9 @@ class _Namer:
         if term.kind == "seq":
             inner = _Scope(path, reserved=_wanted(term.bodies[0]))
             term = replace(term, bodies=(self.body(term.bodies[0], inner),))
+            result = _result(term)
+            if result is not None:
+                self.paths[result] = path
             return replace(term, name=(segment,), auto=written is None)
         return replace(term, name=(written,))
 

@@ -116,15 +116,32 @@ def _entry(key: Any, value: Any, width: int) -> list[str]:
     if isinstance(value, dict) and value:
         if short and not _deep(value) and not (key == "expect"):
             return [line]
+        if not _deep(value) and not _holds_nodes(value) and key not in (*PLAIN_KEYS, "expect"):
+            if len(flow(value)) <= width - 2:
+                return [head, f"  {flow(value)}"]
+        if key in PLAIN_KEYS:
+            return [head, *_indented((l for k, v in value.items() for l in _plain(k, v, width - 2)), 2)]
         return [head, *_indented(_entries(value, width - 2), 2)]
     if isinstance(value, list) and value:
         if short and (not _is_nodes(value) or (len(value) <= 2 and not any(map(_deep, value)))):
             return [line]
         if _is_nodes(value):
             return [head, *_indented(_nodes(value, width - 2), 2)]
-        wrapped = textwrap.wrap(flow(value), width - 2, break_long_words=False)
-        return [head, *_indented(wrapped, 2)]
+        return _plain(key, value, width)
     return [line]
+
+
+PLAIN_KEYS = frozenset({"for", "params", "let"})
+"""Keys whose value holds no nodes."""
+
+
+def _plain(key: Any, value: Any, width: int) -> list[str]:
+    """A value that holds no nodes; a long list goes on on further lines."""
+    line = f"{_key(key)}: {flow(value)}"
+    if len(line) <= width:
+        return [line]
+    wrapped = textwrap.wrap(flow(value), width - 2, break_long_words=False, subsequent_indent=" ")
+    return [f"{_key(key)}:", *_indented(wrapped, 2)]
 
 
 def _is_nodes(value: Sequence[Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,7 +28,9 @@ from cnndsl.importer.variables import (
     code,
     compatible,
     equal,
+    even_growth,
     kind_of,
+    snake,
     uniform,
 )
 from cnndsl.ops import registry
@@ -64,6 +66,9 @@ def _given(value: Any, entry: int) -> Any:
     return value
 
 
+FEW = 8
+"""Up to so many rounds, their numbers are listed."""
+
 REQUIRED = ("int", "float", "str", "list", "bool")
 
 
@@ -78,7 +83,9 @@ def _default(parameter: Variable) -> Any:
         return plain
     if isinstance(found[0], bool):
         return max((True, False), key=found.count)
-    return _type(found[0])
+    common = max(found, key=found.count)
+    most = parameter.kind == "window" and 2 * found.count(common) > len(found)
+    return _plain(common) if most else _type(found[0])
 
 
 def _type(value: Any) -> str:
@@ -111,6 +118,8 @@ class Renderer:
         self.labels: list[str] = []
         self.around: list[Column] = []
         """Of the nodes that the current one stands in, for whom they are present."""
+        self.letters: set[str] = set()
+        """Counters of the loops within the outermost."""
         self.every: list[Variable] = []
         """All variables of parameters and columns."""
 
@@ -197,7 +206,7 @@ class Renderer:
     def op_args(self, op: str, term: Term) -> dict[str, Any]:
         args: dict[str, Any] = {}
         declared = registry()[op].args
-        for name in declared:
+        for name in sorted(declared, key=_place):
             kernel = args.get("kernel") if name == "padding" else None
             value = self.value(term.args[name], name, kind_of(name), term, kernel=kernel)
             default = self.defaults.get(op, {}).get(name, declared[name].default)
@@ -273,6 +282,8 @@ class Renderer:
 
     def loop(self, term: Term) -> Any:
         frame = _Frame(count=term.count)
+        if not self.depth:
+            self.letters.clear()
         self.frames.append(frame)
         body = self.body(term.bodies[0])
         self.frames.pop()
@@ -309,6 +320,9 @@ class Renderer:
         known = self.known(column, hint, kind, term, kernel)
         if known is not None:
             return known
+        grown = self.growing(column)
+        if grown is not None:
+            return grown
         while self.steady(column, self.depth_of(column)):
             column = _collapsed(column)
         level = self.depth_of(column)
@@ -356,6 +370,26 @@ class Renderer:
         self.every.append(variable)
         return code(variable, column=column)
 
+    def growing(self, column: Column) -> Code | None:
+        """`(0.2 * i / 16)`: a number that grows evenly from round to round, as of stochastic depth."""
+        depth = _depth(column)
+        if len(column) != 1 or depth not in (1, 2) or depth != self.depth:
+            return None
+        stages = [column[0]] if depth == 1 else list(column[0])
+        if any(not isinstance(stage, Rows) for stage in stages):
+            return None
+        flat = [value for stage in stages for value in stage]
+        found = even_growth(flat)
+        if found is None:
+            return None
+        most, last = found
+        if depth == 1:
+            return code(f"{most} * ", self.counter(1), f" / {last}", column=column)
+        starts = Rows(sum(map(len, stages[:n])) for n in range(len(stages)))
+        start = self.value((starts,), "start", "other")
+        told = code("(", start, " + ", self.counter(2), ")") if isinstance(start, Code) else None
+        return told and code(f"{most} * ", told, f" / {last}", column=column)
+
     def depth_of(self, column: Column) -> int:
         return _depth(column)
 
@@ -384,7 +418,9 @@ class Renderer:
     def counter(self, depth: int) -> Variable:
         frame = self.frames[depth]
         if frame.counter is None:
-            frame.counter = Variable("i", "other", (), name="ijk"[min(depth - 1, 2)])
+            letter = next(letter for letter in "ijklmn" if letter not in self.letters)
+            self.letters.add(letter)
+            frame.counter = Variable(letter, "other", (), name=letter)
         return frame.counter
 
     def numbered_name(self, column: Column) -> Mix:
@@ -393,8 +429,11 @@ class Renderer:
         numbers = mapped(lambda v: v if v is ABSENT else int(str(v)[len(prefix) :]), column)
         rows = list(_innermost(numbers))
         start = rows[0][0]
-        ordered = all(list(r) == list(range(start, start + len(r))) for r in rows)
-        if ordered and not (self.depth == 1 and len(rows) == 1 and start != 0):
+        ordered = all(
+            all(n in (ABSENT, start + i) for i, n in enumerate(r)) for r in rows
+        )
+        listed = self.depth == 1 and len(rows[0]) <= FEW and start != 0
+        if ordered and not listed:
             counter = self.counter(_depth(column))
             told = code(counter) if start == 0 else code(counter, f" + {start}")
             return Mix((prefix, told))
@@ -407,17 +446,24 @@ class Renderer:
             return found
         while self.steady(wanted, _depth(wanted)):
             wanted = _collapsed(wanted)
-        hint = next((label for label in reversed(self.labels) if label), "") or _word(term)
+        label = next((label for label in reversed(self.labels) if label), "")
+        hint = _word(term) or label or term.kind
         return self.variable(wanted, hint, "flag")
 
 
 GROUPS = ("concat", "add", "mul", "split", "residual")
 
 
+ORDER = ("out", "kernel", "stride", "padding")
+
+
+def _place(arg: str) -> int:
+    """Where an argument stands: these four first."""
+    return ORDER.index(arg) if arg in ORDER else len(ORDER)
+
+
 def _word(term: Term) -> str:
-    if term.kind in ("op", "call"):
-        return "".join(c if c.isalnum() else "_" for c in term.head_text).lower()
-    return term.kind
+    return snake(term.head_text) if term.kind in ("op", "call") else ""
 
 
 def _is(value: Any, default: Any) -> bool:

@@ -33,7 +33,7 @@ class Variable:
 
     @property
     def absent(self) -> bool:
-        return any(value is ABSENT for value in _all(self.column))
+        return any(value is ABSENT for value in everything(self.column))
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,19 @@ def code(*parts: str | Variable | Code, column: Column = ()) -> Code:
     for part in parts:
         flat += part.parts if isinstance(part, Code) else [part]
     return Code(tuple(flat), column)
+
+
+def even_growth(found: Sequence[Any]) -> tuple[float, int] | None:
+    """(most, last) where the nth number is exactly most * n / last, as far as there are numbers."""
+    given = [(n, value) for n, value in enumerate(found) if value is not ABSENT]
+    if len(given) < 3 or not all(type(value) is float for _, value in given):
+        return None
+    for last in (len(found), len(found) - 1):
+        place, value = given[-1]
+        most = round(value * last / max(place, 1), 6)
+        if most and all(most * n / last == value for n, value in given):
+            return most, last
+    return None
 
 
 def kind_of(hint: str) -> Kind:
@@ -117,10 +130,11 @@ def uniform(column: Column) -> bool:
     return all(same(value, found[0]) and type(value) is type(found[0]) for value in found)
 
 
-def _all(column: Iterable[Any]) -> Iterator[Any]:
+def everything(column: Iterable[Any]) -> Iterator[Any]:
+    """All values of a column, the absent too."""
     for item in column:
         if isinstance(item, Rows):
-            yield from _all(item)
+            yield from everything(item)
         else:
             yield item
 
@@ -144,9 +158,15 @@ class Names:
         for variable in rest:
             alike = [v for v in rest if v.hint == variable.hint]
             word = "width" if variable.hint == "out" and result else variable.hint
-            told = [variable.label, _snake(variable.block)] if len(alike) > 1 else []
-            later = [variable.label, _snake(variable.block)] if len(alike) == 1 else []
-            variable.name = self.free([w for w in [*told, word, *later] if w])
+            told = [self.label(variable, rest), snake(variable.block)]
+            words = [*told, word] if len(alike) > 1 else [word, *told]
+            variable.name = self.free([w for w in words if w])
+
+    def label(self, variable: Variable, others: Sequence[Variable]) -> str:
+        """The label of a variable, numbered where several have it."""
+        alike = [v for v in others if v.label == variable.label and v.hint == variable.hint]
+        place = f"_{alike.index(variable) + 1}" if len(alike) > 1 else ""
+        return f"{variable.label}{place}" if variable.label else ""
 
     def free(self, words: Sequence[str]) -> str:
         known = [re.sub(r"\W", "_", word) for word in words]
@@ -161,5 +181,5 @@ def same_column(one: Column, other: Column) -> bool:
     return bool(other) and len(one) == len(other) and equal(one, other)
 
 
-def _snake(word: str) -> str:
+def snake(word: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower()

@@ -6,19 +6,21 @@ from cnndsl.ops.base import Call, Family, Op, Shape, arg, call
 
 
 class Scale(Op, name="scale"):
-    """Multiply by a constant."""
+    """Multiply by a constant, and add another."""
 
     family = Family.NORMALIZATION
     ranks = (1, 2, 3)
     overwritable = True
 
-    by: float = arg("The constant.", primary=True)
+    by: float = arg("The factor.", primary=True)
+    shift: float = arg("What is added then.", default=0.0)
 
     def module(self, x: Shape) -> Call:
-        return call("cnndsl.modules:Scale", self.by)
+        return call("cnndsl.modules:Scale", self.by, shift=self.shift)
 
     def function(self, x: Shape) -> str:
-        return f"{{0}} * {self.by!r}"
+        shift = f" + {self.shift!r}" if self.shift else ""
+        return f"{{0}} * {self.by!r}{shift}"
 
 
 class LayerScale(Op, name="layer_scale"):
