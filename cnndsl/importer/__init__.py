@@ -1,4 +1,4 @@
-"""An `nn.Module` → a readable spec: traced, written in the words of the language, and proven equal."""
+"""An `nn.Module` → a readable spec: traced, written in the language's words, and proven equal."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from cnndsl.importer.modes import compare, faults
 from cnndsl.importer.naming import name
 from cnndsl.importer.printing import written
 from cnndsl.importer.proving import differences
-from cnndsl.importer.rewriting import settle, simplify
+from cnndsl.importer.rewriting import settle, simplify, with_initial_scales
 from cnndsl.importer.scopes import classes_of, grouped, stateful_paths
 from cnndsl.importer.sources import Subject, find
 from cnndsl.importer.structure import Outline, outline
-from cnndsl.importer.tracing import missing, trace
+from cnndsl.importer.tracing import misfits, trace
 
 __all__ = ["ModelError", "Problem", "import_spec"]
 
@@ -36,9 +36,12 @@ def import_spec(source: str, input: Sequence[int] | None = None) -> str:
     Raises ModelError, with everything that no spec expresses.
     """
     subject = find(source)
-    shape = tuple(input or subject.input)
+    shape = subject.input if input is None else tuple(input)
+    if not shape or not all(type(size) is int and size > 0 for size in shape):
+        fact = f"a sample has positive sizes, found {list(shape)}"
+        raise ModelError(fact, "as in --input 3,224,224")
     model = subject.on_meta()
-    found = _outline(model, shape)
+    found = _outline(subject, model, shape)
     try:
         return _proven(subject, found, model, shape, fold=True)
     except ModelError:
@@ -65,16 +68,18 @@ def _proven(
     return text
 
 
-def _outline(model: nn.Module, shape: Sequence[int]) -> Outline:
+def _outline(subject: Subject, model: nn.Module, shape: Sequence[int]) -> Outline:
     """The network as named terms; ModelError with all that cannot be expressed."""
     traces = [trace(model, shape, is_leaf, training) for training in (True, False)]
     training, inference = (simplify(convert(t)) for t in traces)
-    problems = list(dict.fromkeys([*missing(model, traces[0]), *faults(training)]))
+    problems = list(dict.fromkeys([*misfits(model, traces[0]), *faults(training)]))
     if not problems:
         heads, problems = compare(training, inference)
     if problems:
         count = f"{len(problems)} thing{'s' if len(problems) > 1 else ''}"
         raise ModelError(f"{count} in the network cannot be expressed", _HELP, problems)
+    if any(step.kind == "layer_scale" for step in training.steps):
+        training = with_initial_scales(training, subject.model().state_dict())
     stateful = stateful_paths(model)
     settled = settle(training, traces[0].called, stateful)
     root = grouped(settled.steps, classes_of(model), stateful)

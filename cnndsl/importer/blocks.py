@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cnndsl.importer.definitions import Block, Defaults
 from cnndsl.importer.folding import folded
 from cnndsl.importer.merging import Merger
-from cnndsl.importer.rendering import Block, Defaults, Renderer
+from cnndsl.importer.rendering import Renderer
 from cnndsl.importer.structure import Outline
 from cnndsl.importer.terms import Body, Column, Term, channels
 from cnndsl.importer.variables import Code, Mix, Names, Variable
@@ -55,9 +56,9 @@ def _defaults(outline: Outline) -> dict[str, dict[str, Any]]:
         declared = registry()[op].args[arg]
         value, count = counts.most_common(1)[0]
         most = count > 1 and 2 * count > sum(counts.values())
-        if most and registry()[op].family in STYLED and not _sizes(declared):
-            if value != declared.default:
-                defaults.setdefault(op, {})[arg] = value
+        styled = registry()[op].family in STYLED and not _sizes(declared)
+        if most and styled and value != declared.default:
+            defaults.setdefault(op, {})[arg] = value
     return defaults
 
 
@@ -169,7 +170,8 @@ class _Maker:
         names = Names()
         for variable in renderer.every:
             names.give([variable], ())
-        return Spec(dict(self.defaults), self.used(body, heads), body, heads)
+        defaults = {op: dict(args) for op, args in self.defaults.items()}
+        return Spec(defaults, self.used(body, heads), body, heads)
 
     def used(self, *parts: Any) -> list[Block]:
         """The blocks that are called, directly or not, those that call before those they call."""

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from cnndsl.importer.terms import ABSENT, Column, Term, channels, mapped, values, zipped
 from cnndsl.importer.variables import Code, Variable, code, equal
 
 if TYPE_CHECKING:
-    from cnndsl.importer.rendering import Renderer
+    from cnndsl.importer.choosing import Chooser
 
 
-def condition(renderer: Renderer, wanted: Column, term: Term, own: list[Variable]) -> Code | None:
+def condition(chooser: Chooser, wanted: Column, term: Term, own: list[Variable]) -> Code | None:
     """An expression that is true where the column is; `own` are variables that only it uses."""
-    for variable in renderer.visible():
+    for variable in chooser.visible():
         if len(variable.column) != len(wanted):
             continue
         if variable.kind == "flag" and equal(wanted, variable.column):
             return code(variable)
         if variable.nullable and equal(wanted, given(variable)):
             return code(variable, " != null")
-    for found, column in (*_before_last(renderer, wanted), *_changes(renderer, term)):
+    for found, column in (*_before_last(chooser, wanted), *_changes(chooser, term)):
         if equal(wanted, column):
             return found
     for variable in own:
@@ -31,40 +32,45 @@ def condition(renderer: Renderer, wanted: Column, term: Term, own: list[Variable
     return None
 
 
-def _before_last(renderer: Renderer, wanted: Column) -> Iterator[tuple[Code, Column]]:
+def _before_last(chooser: Chooser, wanted: Column) -> Iterator[tuple[Code, Column]]:
     """Whether a round is not the last, by the number that is in its name."""
-    for variable in renderer.visible():
+    for variable in chooser.visible():
         if variable.hint == "stage" and len(variable.column) == len(wanted):
             last = max(values(variable.column))
-            yield code(variable, f" < {last}"), tuple(mapped(lambda n: n < last, variable.column))
+            before = zipped(_less, variable.column, (last,) * len(wanted))
+            yield code(variable, f" < {last}"), before
 
 
 def given(variable: Variable) -> Column:
     return tuple(mapped(lambda value: value is not ABSENT, variable.column))
 
 
-def _changes(renderer: Renderer, term: Term) -> Iterator[tuple[Code, Column]]:
+def _changes(chooser: Chooser, term: Term) -> Iterator[tuple[Code, Column]]:
     """Conditions on the stride and on the channels before and after, with their values."""
-    visible = [v for v in renderer.visible() if len(v.column) == len(term.x)]
+    visible = [v for v in chooser.visible() if len(v.column) == len(term.x)]
     strides = [variable for variable in visible if variable.hint == "stride"]
     outs = [v for v in visible if v.kind == "channels" and not v.absent]
     entries: list[tuple[Code, Column]] = [(code("x.channels"), mapped(channels, term.x))]
-    if renderer.entry:
-        entries.append((code(renderer.entered), renderer.entry))
+    if chooser.entry:
+        entries.append((code(chooser.entered), chooser.entry))
     for word, known in entries:
         for out in outs:
             for factor in (1, 2, 4):
                 told = code(f"{factor} * " if factor > 1 else "", out)
-                changed = zipped(
-                    lambda a, b, f=factor: ABSENT if ABSENT in (a, b) else a != b * f,
-                    known,
-                    out.column,
-                )
+                changed = zipped(partial(_differs, factor), known, out.column)
                 yield from _comparisons(word, told, changed, strides)
     for stride in strides:
         larger = tuple(mapped(lambda s: s != 1, stride.column))
         yield code(stride, " > 1"), larger
         yield code(stride, " == 1"), _negated(larger)
+
+
+def _less(number: Any, other: int) -> bool:
+    return number is not ABSENT and number < other
+
+
+def _differs(factor: int, before: Any, after: Any) -> Any:
+    return ABSENT if ABSENT in (before, after) else before != factor * after
 
 
 def _comparisons(

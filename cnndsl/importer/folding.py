@@ -90,7 +90,7 @@ def _varies(column: Iterable[Any], depth: int) -> bool:
 
 
 def _told(item: Any) -> str:
-    """A value to compare; the rounds of a loop by what differs between them, not by their number."""
+    """A value to compare; the rounds of a loop by what differs between them, not by number."""
     if not isinstance(item, Rows):
         return repr(item)
     told = [_told(inner) for inner in item if inner is not ABSENT]

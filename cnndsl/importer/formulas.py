@@ -9,14 +9,14 @@ from cnndsl.importer.terms import ABSENT, Column, Term, channels, mapped
 from cnndsl.importer.variables import Code, Variable, code, equal, pairs
 
 if TYPE_CHECKING:
-    from cnndsl.importer.rendering import Renderer
+    from cnndsl.importer.choosing import Chooser
 
 FACTORS = range(2, 9)
 
 
-def channels_formula(renderer: Renderer, column: Column, term: Term) -> Code | None:
+def channels_formula(chooser: Chooser, column: Column, term: Term) -> Code | None:
     """The column as a formula that holds for every instance and round, the plainest first."""
-    bases = list(_bases(renderer, term))
+    bases = list(_bases(chooser, term))
     for base, known, _ in bases:
         if equal(column, known):
             return code(base, column=column)
@@ -30,15 +30,15 @@ def channels_formula(renderer: Renderer, column: Column, term: Term) -> Code | N
     return None
 
 
-def _bases(renderer: Renderer, term: Term) -> Iterator[tuple[str | Variable, Column, bool]]:
+def _bases(chooser: Chooser, term: Term) -> Iterator[tuple[str | Variable, Column, bool]]:
     """What formulas are made of, with its values; last, whether it is a value and no parameter."""
-    for variable in renderer.visible():
+    for variable in chooser.visible():
         whole = variable.kind == "channels" and len(variable.column) == len(term.x)
         if whole and not variable.nullable and not variable.absent:
             yield variable, variable.column, False
     yield "x.channels", mapped(channels, term.x), True
-    if renderer.entry:
-        yield renderer.entered, renderer.entry, True
+    if chooser.entry:
+        yield chooser.entered, chooser.entry, True
 
 
 def _ratio(column: Column, known: Column) -> tuple[str, str] | None:

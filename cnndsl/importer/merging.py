@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 from cnndsl.importer.terms import (
     ABSENT,
@@ -49,11 +49,11 @@ class Merger:
             return None
         if not self.names_agree(one, other) or not _heads_agree(one, other):
             return None
-        bodies = [self.bodies(a, b) for a, b in zip(one.bodies, other.bodies, strict=True)]
-        if one.kind == "residual" and one.bodies[1] == () != other.bodies[1]:
-            bodies[1] = self.bodies(one.bodies[1], other.bodies[1], optional=True)
-        elif one.kind == "residual" and one.bodies[1] != () == other.bodies[1]:
-            bodies[1] = self.bodies(one.bodies[1], other.bodies[1], optional=True)
+        widths = (one.width, other.width)
+        pairs = list(zip(one.bodies, other.bodies, strict=True))
+        bodies = [self.bodies(a, b, widths) for a, b in pairs]
+        if one.kind == "residual" and self.loose and not all(pairs[1]):
+            bodies[1] = self.spread(*pairs[1], widths, free=True)  # a shortcut is left out
         args = _joined_args(one, other)
         if args is None or any(body is None for body in bodies):
             return None
@@ -77,7 +77,8 @@ class Merger:
 
     # --- bodies ---
 
-    def bodies(self, one: Body, other: Body, *, optional: bool = False) -> Body | None:
+    def bodies(self, one: Body, other: Body, widths: tuple[int, int]) -> Body | None:
+        """Two bodies as one; `widths` are their instances, which an empty body does not show."""
         merged = self.aligned(one, other)
         if merged is not None:
             return merged
@@ -86,10 +87,10 @@ class Merger:
             merged = self.aligned(short, long)
             if merged is not None:
                 return merged
-        if optional or self.loose:
-            wrapped = self.wrapped(one, other)
-            return wrapped if wrapped is not None else self.spread(one, other, free=optional)
-        return None
+        if not self.loose:
+            return None
+        wrapped = self.wrapped(one, other, widths)
+        return wrapped if wrapped is not None else self.spread(one, other, widths)
 
     def aligned(self, one: Body, other: Body) -> Body | None:
         """Node by node."""
@@ -99,24 +100,24 @@ class Merger:
         found = tuple(term for term in merged if term is not None)
         return found if len(found) == len(merged) else None
 
-    def wrapped(self, one: Body, other: Body) -> Body | None:
+    def wrapped(self, one: Body, other: Body, widths: tuple[int, int]) -> Body | None:
         """A residual against its body alone: the other gets `skip: false`."""
         places = [[i for i, t in enumerate(body) if t.kind == "residual"] for body in (one, other)]
-        if len(places[0]) == 1 and not places[1]:
-            at, after = places[0][0], len(one) - places[0][0] - 1
-            return (
-                self.bodies(one, _enclosed(other, at, after)) if len(other) > at + after else None
-            )
-        if len(places[1]) == 1 and not places[0]:
-            at, after = places[1][0], len(other) - places[1][0] - 1
-            return self.bodies(_enclosed(one, at, after), other) if len(one) > at + after else None
-        return None
+        if sorted(map(len, places)) != [0, 1]:
+            return None
+        whole, plain = (one, other) if places[0] else (other, one)
+        at = (places[0] or places[1])[0]
+        after = len(whole) - at - 1
+        if len(plain) <= at + after:
+            return None
+        enclosed = _enclosed(plain, at, after)
+        return self.bodies(*((one, enclosed) if places[0] else (enclosed, other)), widths)
 
-    def spread(self, one: Body, other: Body, *, free: bool = False) -> Body | None:
+    def spread(
+        self, one: Body, other: Body, widths: tuple[int, int], *, free: bool = False
+    ) -> Body | None:
         """The longest common sequence, and between its nodes those that only one body has."""
-        widths = _width(one, other)
-        best = self.best(one, other)
-        pairs, common = best
+        pairs, common = self.best(one, other)
         total = max(_weight(one), _weight(other))
         if not free and (not total or common / total < ALIKE):
             return None
@@ -175,10 +176,6 @@ def _shown(value: object) -> object:
     return (type(value).__name__, "" if type(value).__name__ == "Channels" else repr(value))
 
 
-def _width(one: Body, other: Body) -> tuple[int, int]:
-    return (one[0].width if one else 1, other[0].width if other else 1)
-
-
 def _weight(body: Body) -> int:
     return sum(term.leaves() for term in body)
 
@@ -187,15 +184,16 @@ def _enclosed(body: Body, at: int, after: int) -> Body:
     """The body with all but its ends within a residual that adds nothing."""
     end = len(body) - after
     inner = body[at:end]
-    skip = mapped(lambda _: False, inner[0].x)
+    width = inner[0].width
     residual = Term(
         "residual",
-        ("add",) * len(skip),
+        ("add",) * width,
         inner[0].x,
         inner[-1].out,
-        (None,) * len(skip),
+        name=(None,) * width,
         bodies=(inner, ()),
-        skip=skip,
+        skip=tuple(mapped(lambda _: False, inner[0].x)),
+        count=(1,) * width,
     )
     return (*body[:at], residual, *body[end:])
 
@@ -249,23 +247,25 @@ def loop(rounds: Sequence[Body]) -> Term:
         rounds[-1][-1].out,
         (None,) * width,
         bodies=(body,),
+        skip=(True,) * width,
         count=(count,) * width,
     )
 
 
 def _with_round(merger: Merger, merged: Body, body: Body) -> Body | None:
     """The rounds so far and one more, which may lack the last node if that is a module."""
+    widths = (merged[0].width, body[0].width)
     if len(body) < len(merged):
-        head = merger.bodies(merged[:-1], body)
-        return head and (*head, absent(merged[-1], body[0].width, before=False))
-    return merger.bodies(merged, body)
+        head = merger.bodies(merged[:-1], body, widths)
+        return head and (*head, absent(merged[-1], widths[1], before=False))
+    return merger.bodies(merged, body, widths)
 
 
 def rounds_of(term: Term) -> list[Body]:
     """The rounds of a loop of one instance, one by one."""
     return [
         tuple(
-            over_columns(inner, lambda column, i=i: (column[0][i],))
+            over_columns(inner, partial(_round, i))
             for inner in term.bodies[0]
             if inner.head[0][i] is not ABSENT
         )
@@ -273,14 +273,14 @@ def rounds_of(term: Term) -> list[Body]:
     ]
 
 
+def _round(index: int, column: Column) -> Column:
+    """One round of a column of one instance."""
+    return (column[0][index] if isinstance(column[0], Rows) else column[0],)
+
+
 def _transposed(column: Column, width: int) -> Column:
     """Columns of one round after the other, as the rounds of each instance."""
-    return tuple(
-        ABSENT
-        if all(column[i] is ABSENT for i in range(start, len(column), width))
-        else Rows(column[i] for i in range(start, len(column), width))
-        for start in range(width)
-    )
+    return tuple(Rows(column[start::width]) for start in range(width))
 
 
 def eager(body: Body) -> Body:
@@ -307,10 +307,12 @@ def rounds_from(body: Body, start: int, period: int) -> Sequence[Body]:
     for at in range(start + period, len(body), period):
         following = body[at : at + period]
         assert merged is not None
-        whole = merger.bodies(merged, following) if len(following) == period else None
+        whole = _with_round(merger, merged, following) if len(following) == period else None
         if whole is None:
             part = following[: period - 1]
-            module = period > 1 and rounds[0][-1].kind in ("call", "seq") and len(part) == period - 1
+            module = (
+                period > 1 and rounds[0][-1].kind in ("call", "seq") and len(part) == period - 1
+            )
             if module and len(rounds) > 1 and _with_round(merger, merged, part) is not None:
                 rounds.append(part)
             break

@@ -18,7 +18,7 @@ class Heads:
 
 
 def compare(training: Network, inference: Network) -> tuple[Heads, list[Problem]]:
-    """Find inference's outputs among those of training; problems where they are computed otherwise."""
+    """Find inference's outputs among those of training, and where they are computed otherwise."""
     problems = [
         Problem(step.path, f"{step.kind} is active in inference too")
         for step in inference.steps

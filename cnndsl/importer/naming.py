@@ -34,7 +34,7 @@ def name(outline: Outline) -> Outline:
 
 
 def _wanted(terms: Iterable[Term]) -> set[str]:
-    """The segments that members of a scope will take, groups without a scope of their own included."""
+    """The segments that members of a scope take, those in groups without a scope too."""
     found: set[str] = set()
     for term in terms:
         if term.kind in ("op", "seq"):

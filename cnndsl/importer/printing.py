@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cnndsl.importer.blocks import Spec
-from cnndsl.importer.rendering import REQUIRED, Block
+from cnndsl.importer.definitions import REQUIRED, Block
 from cnndsl.importer.variables import Code, Mix, Variable
 
 WIDTH = 100
@@ -25,7 +25,7 @@ def written(
     name: str, about: str, input: Sequence[int], spec: Spec, expect: Mapping[str, Any]
 ) -> str:
     """The text of a spec file."""
-    parts = [[f"cnndsl: 1", f"name: {scalar(name)}", *_about(about)], []]
+    parts = [["cnndsl: 1", f"name: {scalar(name)}", *_about(about)], []]
     parts[1].append(f"input: {flow(list(input))}")
     if spec.defaults:
         parts[1].append(f"defaults: {flow(spec.defaults)}")
@@ -114,13 +114,14 @@ def _entry(key: Any, value: Any, width: int) -> list[str]:
     line = f"{head} {flow(value)}"
     short = len(line) <= width
     if isinstance(value, dict) and value:
-        if short and not _deep(value) and not (key == "expect"):
+        flat = not _deep(value) and key != "expect"
+        if short and flat:
             return [line]
-        if not _deep(value) and not _holds_nodes(value) and key not in (*PLAIN_KEYS, "expect"):
-            if len(flow(value)) <= width - 2:
-                return [head, f"  {flow(value)}"]
         if key in PLAIN_KEYS:
-            return [head, *_indented((l for k, v in value.items() for l in _plain(k, v, width - 2)), 2)]
+            lines = [line for k, v in value.items() for line in _plain(k, v, width - 2)]
+            return [head, *_indented(lines, 2)]
+        if flat and not _holds_nodes(value) and len(flow(value)) <= width - 2:
+            return [head, f"  {flow(value)}"]
         return [head, *_indented(_entries(value, width - 2), 2)]
     if isinstance(value, list) and value:
         if short and (not _is_nodes(value) or (len(value) <= 2 and not any(map(_deep, value)))):
@@ -181,7 +182,7 @@ def flow(value: Any) -> str:
 
 
 def _key(key: Any) -> str:
-    return key.name if isinstance(key, Variable) else str(key)
+    return key.name if isinstance(key, Variable) else scalar(key)
 
 
 def scalar(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""That a spec's network equals the original: names and shapes of weights, and every bit of outputs."""
+"""That a spec's network equals the original: names and shapes of weights, every bit of outputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAMPLES = 2
 
 
 def differences(graph: Graph, original: nn.Module, shape: Sequence[int]) -> list[Problem]:
-    """What differs between the network of a spec and the original, which may be on the meta device."""
+    """What differs between a spec's network and the original, which may be on the meta device."""
     with torch.device("meta"):
         ours = build_module(graph)
     problems = list(_weights(ours, original))

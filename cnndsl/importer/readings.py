@@ -133,7 +133,7 @@ def _targets() -> Mapping[Any, str]:
 
 @cache
 def function_readings() -> Mapping[str, tuple[Reading, ...]]:
-    """Readings by the function's bare name, `max_pool2d`; by the op's own if it has a module alone."""
+    """Readings by the function's bare name, `max_pool2d`; else by the op's own."""
     found: dict[str, list[Reading]] = {}
     for op in _ops():
         readings = list(_readings(op, "function"))

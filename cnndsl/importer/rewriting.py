@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from torch import Tensor
+
 from cnndsl.importer.functions import make
 from cnndsl.importer.steps import Network, Step, needed
 
@@ -76,6 +78,22 @@ def nested_concats(network: Network) -> Network:
                     break
         steps.append(step)
     return replace(network, steps=tuple(steps))
+
+
+def with_initial_scales(network: Network, state: Mapping[str, Tensor]) -> Network:
+    """Each layer scale with the number that its weight begins with, where that is one for all."""
+
+    def rewrite(step: Step) -> Step:
+        weight = state.get(step.path) if step.kind == "layer_scale" else None
+        if step.op is None or weight is None or weight.is_meta:
+            return step
+        if (weight != weight.flatten()[0]).any():
+            return step
+        last_dim = getattr(step.op, "last_dim", False)
+        init = float(f"{weight.flatten()[0].item():.6g}")  # float32 shows more digits than it has
+        return replace(step, op=make("layer_scale", init=init, last_dim=last_dim))
+
+    return replace(network, steps=tuple(map(rewrite, network.steps)))
 
 
 def read_counts(network: Network) -> Counter[int]:

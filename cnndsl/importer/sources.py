@@ -69,7 +69,7 @@ def _torchvision(name: str) -> Subject:
     names = models.list_models(module=models)
     if name not in names:
         fact = f"torchvision has no classification network `{name}`"
-        raise ModelError(fact, suggest(name, names) or "see torchvision.models.list_models()")
+        raise ModelError(fact, _close(name, names) or "see torchvision.models.list_models()")
     weights = models.get_model_weights(name)
     default = getattr(weights, "DEFAULT", None)
     options = getattr(getattr(default, "transforms", None), "keywords", {})
@@ -89,7 +89,7 @@ def _factory(module: str, attribute: str) -> Subject:
         raise ModelError(fact, "give a module as Python imports it, from this folder") from e
     for part in attribute.split("."):
         if not hasattr(found, part):
-            raise ModelError(f"{module} has no `{attribute}`", suggest(part, dir(found)))
+            raise ModelError(f"{module} has no `{attribute}`", _close(part, dir(found)))
         found = getattr(found, part)
     if not isinstance(found, nn.Module) and not callable(found):
         fact = f"{module}:{attribute} is {type(found).__name__}"
@@ -97,6 +97,12 @@ def _factory(module: str, attribute: str) -> Subject:
     make = (lambda: found) if isinstance(found, nn.Module) else found
     about = f"{attribute} of {module}, imported"
     return Subject(attribute.rpartition(".")[2], about, make, DEFAULT_INPUT)
+
+
+def _close(word: str, known: list[str]) -> str:
+    """A name that is nearly the word, as a question; nothing where there is none."""
+    help = suggest(word, known)
+    return help if help.startswith("did you mean") else ""
 
 
 def _line(e: BaseException) -> str:

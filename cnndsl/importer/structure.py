@@ -13,8 +13,8 @@ from cnndsl.importer.terms import Body, Channels, Term
 from cnndsl.ops.base import Shape
 
 MERGES = ("concat", "add", "mul")
-LONG = 6
-"""From so many nodes on, what a skip connection passes by is not nested in it."""
+LONG = 2
+"""What a skip connection passes by is nested in it if it is no longer than this."""
 
 
 @dataclass(frozen=True)

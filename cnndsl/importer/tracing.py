@@ -2,7 +2,7 @@
 
 The network runs on the meta device, without data. Modules are watched by hooks and functions by a
 `TorchFunctionMode`, so all of Python works: loops, conditions on shapes, lists of tensors. Symbolic
-tracing (`torch.fx`) refuses conditions on shapes, and takes a value that is overwritten for the old.
+tracing (`torch.fx`) refuses conditions on shapes, and mistakes a value for the one overwritten.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from cnndsl.importer.errors import ModelError, Problem
 
 BATCH = 3
 """Samples in the traced batch: a size that reshapings are compared with."""
-
-IN_PLACE_NAMES = ("inplace",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,8 @@ class Foreign:
 class Event:
     """One call, with its tensors as Value, Weight or Foreign.
 
-    `home` is the path of the module itself for a module's call, and that of the module whose forward
-    pass calls it for a function's.
+    `home` is the path of the module itself for a module's call; for a function's, that of the
+    module whose forward pass calls it.
     """
 
     home: str
@@ -271,15 +269,18 @@ class _Recorder(TorchFunctionMode):
         return leave
 
 
-def missing(model: nn.Module, trace: Trace) -> Iterator[Problem]:
-    """Modules with weights that the forward pass never called, though a state dict holds them."""
+def misfits(model: nn.Module, trace: Trace) -> Iterator[Problem]:
+    """Modules with weights that the forward pass uses several times, or never."""
+    read = {
+        leaf.path
+        for event in trace.events
+        for leaf in tree_flatten((event.args, dict(event.kwargs)))[0]
+        if isinstance(leaf, Weight)
+    }
     for path, module in model.named_modules():
-        own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-        if own and not trace.called.get(path):
-            read = any(
-                isinstance(leaf, Weight) and leaf.path.rpartition(".")[0] == path
-                for event in trace.events
-                for leaf in tree_flatten((event.args, dict(event.kwargs)))[0]
-            )
-            if not read:
-                yield Problem(path, f"{type(module).__name__} has weights that no output needs")
+        own = dict([*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)])
+        times = trace.called.get(path, 0)
+        if own and times > 1:
+            yield Problem(path, f"{type(module).__name__} is used {times} times with one weight")
+        elif own and not times and not any(f"{path}.{name}" in read for name in own):
+            yield Problem(path, f"{type(module).__name__} has weights that no output needs")

@@ -13,7 +13,7 @@ Kind = Literal["channels", "window", "flag", "other"]
 
 CHANNELS = frozenset({"out", "groups"})
 WINDOW = frozenset({"kernel", "stride", "padding", "dilation"})
-WORDS = frozenset("and or not in if else true false null x i j".split())
+WORDS = frozenset({"and", "or", "not", "in", "if", "else", "true", "false", "null", "x", *"ijklmn"})
 """Names that expressions or counters use."""
 
 
