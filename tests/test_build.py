@@ -248,7 +248,8 @@ def test_user_names_cannot_break_the_source(tmp_path: Path) -> None:
 
 
 def test_blocks_may_be_named_like_helpers(tmp_path: Path) -> None:
-    text = "input: [3, 8, 8]\nblocks: {Scale: {body: [{scale: 2.0}, {conv: 3}]}, F: {body: [relu]}}\n"
+    blocks = "blocks: {Scale: {body: [{scale: 2.0}, {conv: 3}]}, F: {body: [relu]}}\n"
+    text = f"input: [3, 8, 8]\n{blocks}"
     path = write(tmp_path, text + "body: [Scale, F, {residual: [Scale]}]\n")
     assert verify(cnndsl.check(path)) == []
     assert cnndsl.build(path)(torch.randn(1, 3, 8, 8)).shape == (1, 3, 8, 8)

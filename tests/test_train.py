@@ -104,7 +104,7 @@ def test_recipe_schema_takes_what_the_recipe_takes() -> None:
     for bad in ({"epochs": 0}, {"data": "imagenet"}, {"epoch": 3}, {"nesterov": 1}, []):
         assert not schema.is_valid(bad), bad
     keys = {field.name for field in dataclasses.fields(Recipe)}
-    assert set(recipe_schema()["properties"]) == keys
+    assert set(recipe_schema()["properties"]) == keys | {"params"}
 
 
 def test_learning_rate() -> None:

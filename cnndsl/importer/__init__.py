@@ -44,8 +44,8 @@ def import_spec(source: str, input: Sequence[int] | None = None) -> str:
     found = _outline(subject, model, shape)
     try:
         return _proven(subject, found, model, shape, fold=True)
-    except ModelError:
-        return _proven(subject, found, model, shape, fold=False)  # long, but true
+    except Exception:  # whatever goes wrong in folding: the long form is proven by itself
+        return _proven(subject, found, model, shape, fold=False)
 
 
 _DEFECT = "this is a defect of the importer: please report the network"
@@ -72,7 +72,7 @@ def _outline(subject: Subject, model: nn.Module, shape: Sequence[int]) -> Outlin
     """The network as named terms; ModelError with all that cannot be expressed."""
     traces = [trace(model, shape, is_leaf, training) for training in (True, False)]
     training, inference = (simplify(convert(t)) for t in traces)
-    problems = list(dict.fromkeys([*misfits(model, traces[0]), *faults(training)]))
+    problems = list(dict.fromkeys([*misfits(model, is_leaf, traces[0]), *faults(training)]))
     if not problems:
         heads, problems = compare(training, inference)
     if problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import os
 import sys
@@ -38,7 +39,7 @@ class Subject:
                 return model
         except ModelError:
             pass
-        return self.model().to("meta")
+        return copy.deepcopy(self.model()).to("meta")
 
     def model(self) -> nn.Module:
         with warnings.catch_warnings():

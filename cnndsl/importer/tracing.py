@@ -269,7 +269,9 @@ class _Recorder(TorchFunctionMode):
         return leave
 
 
-def misfits(model: nn.Module, trace: Trace) -> Iterator[Problem]:
+def misfits(
+    model: nn.Module, is_leaf: Callable[[nn.Module], bool], trace: Trace
+) -> Iterator[Problem]:
     """Modules with weights that the forward pass uses several times, or never."""
     read = {
         leaf.path
@@ -277,7 +279,10 @@ def misfits(model: nn.Module, trace: Trace) -> Iterator[Problem]:
         for leaf in tree_flatten((event.args, dict(event.kwargs)))[0]
         if isinstance(leaf, Weight)
     }
+    leaves = tuple(f"{path}." for path, m in model.named_modules() if path and is_leaf(m))
     for path, module in model.named_modules():
+        if path.startswith(leaves):
+            continue  # what a module of PyTorch holds is its own affair
         own = dict([*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)])
         times = trace.called.get(path, 0)
         if own and times > 1:
