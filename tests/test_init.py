@@ -23,7 +23,11 @@ body:
 """
 
 # Networks whose order of construction is torchvision's: then equal seeds give equal weights.
-EQUAL = ["alexnet", "vgg11_bn", "resnet18", "resnet50", "densenet121"]
+EQUAL = [
+    *("alexnet", "vgg11_bn", "resnet18", "resnet50", "densenet121", "squeezenet1_1"),
+    *("mobilenet_v2", "mobilenet_v3_small", "mnasnet0_5", "efficientnet_b0", "convnext_tiny"),
+    "shufflenet_v2_x0_5",
+]
 
 
 def build(folder: Path, rules: str) -> dict[str, torch.Tensor]:
@@ -42,9 +46,11 @@ def test_weights_equal_torchvision(name: str) -> None:
     assert all(torch.equal(theirs[key], ours[key]) for key in theirs)
 
 
-def test_distribution_equals_torchvision_where_the_order_differs() -> None:
-    theirs = torchvision.models.googlenet(weights=None, init_weights=True).state_dict()
-    ours = cnndsl.build("googlenet").state_dict()
+@pytest.mark.parametrize("name", ["googlenet", "regnet_y_400mf"])
+def test_distribution_equals_torchvision_where_the_order_differs(name: str) -> None:
+    options = {"init_weights": True} if name == "googlenet" else {}
+    theirs = torchvision.models.get_model(name, **options).state_dict()
+    ours = cnndsl.build(name).state_dict()
     for key, value in theirs.items():
         if value.numel() > 5000:
             assert ours[key].std().item() == pytest.approx(value.std().item(), rel=0.1), key
