@@ -148,13 +148,14 @@ class _Network(Walking):
                 recipe[arg.name] = self.evaluator.value(arg.value, Env(self.home))
             except Poison:
                 continue
-        params = {n[7:]: v for n, v in recipe.items() if n.startswith("params.")}
-        recipe = {n: v for n, v in recipe.items() if not n.startswith("params.")}
+        inner = {name for name in recipe if name.startswith("params.")}
+        params = {name.removeprefix("params."): recipe.pop(name) for name in sorted(inner)}
         known = [param.name for param in self.home.spec.params]
         for arg in args:
-            if arg.name.startswith("params.") and arg.name[7:] not in known:
-                message = f"`{arg.name[7:]}` is not among the file's parameters"
-                self.report.error("name", message, arg.key, suggest(arg.name[7:], known))
+            name = arg.name.removeprefix("params.")
+            if name != arg.name and name not in known:
+                message = f"`{name}` is not among the file's parameters"
+                self.report.error("name", message, arg.key, suggest(name, known))
         try:
             Recipe.create(recipe)
         except Reject as e:
