@@ -1,0 +1,138 @@
+"""`cnndsl build`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnndsl.checker import check_terms, variants_of
+from cnndsl.cli.options import InputOption, SetOption, SpecArgument, VariantOption, checked
+from cnndsl.cli.telling import fail, told, told_of, usage, write
+from cnndsl.graph import Graph
+
+if TYPE_CHECKING:
+    from cnndsl.weights import Loaded
+
+WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt")
+
+
+def build(
+    spec: SpecArgument,
+    variant: VariantOption = None,
+    set: SetOption = None,
+    input: InputOption = None,
+    check_shapes: Annotated[
+        bool,
+        typer.Option(
+            "--check-shapes",
+            help="Confirm every `shape:` and `expect:`, of all variants if none is chosen.",
+        ),
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare every layer with PyTorch, on the meta device.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|torchvision:NAME",
+            help="Load .pth, .pt, .safetensors, or published weights as torchvision:IMAGENET1K_V1.",
+        ),
+    ] = None,
+    weights_partial: Annotated[
+        bool,
+        typer.Option("--weights-partial", help="Load the tensors that fit, and list the others."),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Write PyTorch source to this file, or the weights to .safetensors, .pth, .pt.",
+        ),
+    ] = None,
+) -> None:
+    """Check a network, show its layers and cost, and compile it to PyTorch."""
+    from cnndsl import summary
+
+    tensors = out if out is not None and out.suffix in WEIGHTS_ENDINGS else None
+    if weights is None and (tensors or weights_partial):
+        usage("`--weights-partial` and the writing of weights need `--weights`")
+    with told(as_json):
+        graph = checked(spec, variant, set, input)
+        confirmed = confirm_variants(spec, graph, variant, set, input) if check_shapes else []
+    told_of(graph.diagnostics)
+    if verify:
+        verify_or_fail(graph)
+    loaded = None
+    if weights is not None:
+        loaded = load_or_fail(graph, weights, weights_partial, tensors)
+    if out is not None and not tensors:
+        from cnndsl.emitter import emit_source
+
+        write(out, emit_source(graph).encode())
+    if as_json:
+        extra = {"weights": loaded.to_json()} if loaded else {}
+        print(json.dumps({**summary.to_json(graph), **extra}, indent=2))
+    elif out is None:
+        print("\n".join(summary.table(graph)))
+    for line in [] if as_json else confirmed:
+        print(line)
+    if verify and not as_json:
+        print(
+            f"verified: {len(graph.layers)} layers have the shapes and weights that PyTorch gives"
+        )
+    if loaded and not as_json:
+        print("\n".join(loaded.lines()))
+    if loaded and out and not tensors:
+        print(f"note: {out} holds no weights; `-o FILE.safetensors` writes them", file=sys.stderr)
+
+
+def confirm_variants(
+    spec: str, graph: Graph, variant: str | None, set: Sequence[str] | None, input: str | None
+) -> list[str]:
+    """Check the other variants of a file too, where the user chose none; a line for each."""
+    from cnndsl import summary
+    from cnndsl.costs import cost
+
+    graphs = [graph]
+    if not (graph.variant or variant or set or input):
+        graphs += [check_terms(spec, name, [], None) for name in variants_of(spec)]
+    lines = [
+        f"ok  {summary.title(g)}: {len(g.layers)} shapes, {g.contracts} contracts and "
+        f"{g.facts} expectations confirmed; {cost(g).params:,} parameters"
+        for g in graphs
+    ]
+    return ["", *lines]
+
+
+def verify_or_fail(graph: Graph) -> None:
+    from cnndsl.verify import verify
+
+    differences = verify(graph)
+    if differences:
+        for difference in differences:
+            print(difference, file=sys.stderr)
+        fail("the checker and PyTorch differ", "this is a defect of cnndsl or of an op's package")
+
+
+def load_or_fail(graph: Graph, source: str, partial: bool, out: Path | None) -> Loaded:
+    """Load weights into the network, and write its state dict where a file is named."""
+    from cnndsl.builder import build_module
+    from cnndsl.weights import WeightsError, load_weights, write_weights
+
+    module = build_module(graph)
+    try:
+        loaded = load_weights(
+            module, graph, source, partial, lambda line: print(line, file=sys.stderr)
+        )
+        if out is not None:
+            write_weights(out, module)
+    except WeightsError as e:
+        fail(e.message, e.help)
+    return loaded

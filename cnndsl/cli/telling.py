@@ -1,0 +1,62 @@
+"""What the commands say: diagnostics, errors with a remedy, and files written whole."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from cnndsl.diagnostics import Diagnostic, SpecError
+from cnndsl.files import write_atomically
+
+
+@contextmanager
+def told(as_json: bool = False) -> Iterator[None]:
+    """Print the diagnostics of a SpecError, and end with exit code 1."""
+    try:
+        yield
+    except SpecError as e:
+        if as_json:
+            from cnndsl import summary
+
+            print(json.dumps(summary.failure_json(e.diagnostics), indent=2))
+        else:
+            told_of(e.diagnostics)
+            errors = sum(d.severity == "error" for d in e.diagnostics)
+            print(f"{errors} error{'s' if errors != 1 else ''}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def told_of(diagnostics: Sequence[Diagnostic]) -> None:
+    for diagnostic in diagnostics:
+        typer.echo(highlighted(diagnostic), err=True)
+
+
+def highlighted(diagnostic: Diagnostic) -> str:
+    """The message with its first line in bold, where the terminal shows it."""
+    first, *rest = str(diagnostic).split("\n")
+    return "\n".join([typer.style(first, bold=True), *rest])
+
+
+def write(path: Path, data: bytes) -> None:
+    try:
+        write_atomically(path, lambda file: file.write(data))
+    except OSError as e:
+        fail(f"cannot write {path}: {e.strerror or e}")
+
+
+def fail(message: str, help: str = "") -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    if help:
+        print(f"help: {help}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def usage(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise typer.Exit(2)
