@@ -30,11 +30,9 @@ from compare import difference
 
 import cnndsl
 from cnndsl import shipped
-from cnndsl.diagram import draw_graph, render
+from cnndsl.diagram import make_figure, make_plan, render
 
 DOCS = Path(__file__).parent.parent / "docs"
-MAX_BYTES = 60_000
-"""How large a thumbnail may be; its blocks are drawn opened if it then is not larger."""
 
 INTRODUCTION = """\
 # The zoo
@@ -209,8 +207,7 @@ def thumbnail(family: str, name: str) -> bytes:
     """The diagram of a family's first variant as SVG, its equal blocks drawn once."""
     path = shipped.files()[family]
     graph = cnndsl.check(path, name if name != family or shipped.variants(path) else None)
-    opened = render(draw_graph(graph, depth=1), "svg")
-    return opened if len(opened) <= MAX_BYTES else render(draw_graph(graph, depth=0), "svg")
+    return render(make_figure(make_plan(graph)), "svg")
 
 
 def write(found: list[Row]) -> None:

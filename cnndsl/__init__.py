@@ -21,7 +21,20 @@ if TYPE_CHECKING:
     import graphviz
     from torch import nn
 
-__all__ = ["Cost", "Diagnostic", "Graph", "SpecError", "build", "check", "cost", "draw", "emit"]
+    from cnndsl.exporter import Exported
+
+__all__ = [
+    "Cost",
+    "Diagnostic",
+    "Graph",
+    "SpecError",
+    "build",
+    "check",
+    "cost",
+    "draw",
+    "emit",
+    "export",
+]
 __version__ = "0.1.0"
 
 
@@ -65,3 +78,27 @@ def draw(graph: Graph) -> graphviz.Digraph:
     from cnndsl.diagram import draw_graph
 
     return draw_graph(graph)
+
+
+def export(
+    source: str | Path,
+    path: str | Path,
+    variant: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    input: Sequence[int] | None = None,
+    *,
+    weights: str | Path | None = None,
+    opset: int | None = None,
+) -> Exported:
+    """Write a run or a spec as .onnx, .pt2, .safetensors or .py, checked against the module.
+
+    `weights` are as for `build`, for a run "best" (the default) or "last" too. Raises SpecError,
+    `cnndsl.training.TrainError` and `cnndsl.exporter.ExportError`.
+    """
+    from cnndsl import exporter
+    from cnndsl.training.trained import Asked, find_trained
+
+    chosen = None if weights is None else str(weights)
+    trained = find_trained(Asked(str(source), chosen, variant, params or {}, input), lambda _: None)
+    network = exporter.Network(trained.graph, trained.module, trained.notes(), opset)
+    return exporter.export(network, Path(path))

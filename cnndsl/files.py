@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 
@@ -23,3 +25,18 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         os.replace(fresh, target)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def put_in_place(path: Path) -> Iterator[Path]:
+    """Give a name in a new folder beside the target, and put what is written there in its place.
+
+    Where the block fails, nothing is left of it, and what the target was stays. Raises OSError.
+    """
+    target = path.resolve()
+    with TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+        fresh = Path(folder, target.name)
+        yield fresh
+        with open(fresh, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(fresh, target)

@@ -104,7 +104,9 @@ class Graph:
     init: Mapping[str, Call] = field(default_factory=dict)
     """How weights begin, by their name, where the spec says it; else as PyTorch's modules do."""
     train: Mapping[str, Any] = field(default_factory=dict)
-    """The recipe of the spec's `train:`, evaluated."""
+    """The recipe of the spec's `train:`, evaluated, as nested mappings."""
+    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The other recipes of `train:`, by name."""
     contracts: int = 0
     """How many `shape:` contracts were confirmed."""
     facts: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -201,11 +202,26 @@ class _References:
             variants=spec.variants,
             inputs=spec.inputs or extended.inputs,
             expect=spec.expect,
-            train=spec.train or extended.train,
+            train=(*_inherited(extended.train, target.variant), *spec.train),
         )
         if not self.report.failed:
             check_names(merged, self.report)
         return merged
+
+
+def _inherited(settings: tuple[syntax.Setting, ...], variant: str) -> Iterator[syntax.Setting]:
+    """The recipes of an extended file, with what differs in the chosen one of its variants."""
+    later = []
+    for setting in settings:
+        head = 2 if setting.path[0] == "recipes" else 0
+        inner = setting.within(head)
+        if inner.path[:1] != ("variants",):
+            yield setting
+        elif inner.path[1:2] == (variant,) and inner.path[2:]:
+            special = inner.within(2)
+            path, keys = setting.path[:head] + special.path, setting.keys[:head] + special.keys
+            later.append(replace(setting, path=path, keys=keys))
+    yield from later
 
 
 def _is_file(path: Path) -> bool:

@@ -36,8 +36,7 @@ class _Checker:
         known = self.let(spec.let, known)
         for arg in (*spec.inputs, *(a for args in spec.defaults.values() for a in args)):
             self.term(arg.value, known)
-        for arg in spec.train:
-            self.term(arg.value, known)
+        self.recipe(known)
         for rule in spec.init:
             self.terms((arg.value for arg in rule.args), known)
         for block in spec.blocks.values():
@@ -51,6 +50,25 @@ class _Checker:
                 self.body(head.body, known | {"x"})
         for facts in spec.expect:
             self.facts(facts, known)
+
+    def recipe(self, known: set[str]) -> None:
+        """The values of `train:`, and the parameters and variants that it names."""
+        params, variants = [param.name for param in self.spec.params], list(self.spec.variants)
+        for setting in self.spec.train:
+            self.term(setting.value, known)
+            inner = setting.within(2) if setting.path[0] == "recipes" else setting
+            if inner.path[:1] == ("variants",):
+                self.second(inner, variants, "{owner} has no variant `{name}`")
+                inner = inner.within(2)
+            if inner.path[:1] == ("params",):
+                self.second(inner, params, "`{name}` is not among the file's parameters")
+
+    def second(self, setting: syntax.Setting, known: list[str], message: str) -> None:
+        """Report the second key of a setting if it is not a known name."""
+        for name, span in zip(setting.path[1:2], setting.keys[1:2], strict=True):
+            if name not in known:
+                told = message.format(owner=self.spec.name, name=name)
+                self.error("name", told, span, name, known)
 
     def facts(self, facts: syntax.Facts, known: set[str]) -> None:
         self.terms((arg.value for arg in (*facts.entries, *facts.shapes)), known)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cnndsl import syntax
@@ -79,7 +79,7 @@ class _Parser:
                 root.get("expect"), [e.name for e in _entries(root.get("variants"))]
             ),
             init=tuple(self.init(root.get("init"))),
-            train=self.train(root.get("train")),
+            train=tuple(self.settings(root.get("train"))),
         )
 
     def text(self, value: Located | None) -> str:
@@ -106,12 +106,23 @@ class _Parser:
             return syntax.Param(name, key.span, str(default.value), None)
         return syntax.Param(name, key.span, _type_of(default), default)
 
-    def train(self, value: Located | None) -> tuple[syntax.Arg, ...]:
-        """The recipe; parameters of the spec in it have the names `params.…`."""
-        own = tuple(entry for entry in _entries(value) if entry.name != "params")
-        params = next((e.value for e in _entries(value) if e.name == "params"), None)
-        given = (replace(arg, name=f"params.{arg.name}") for arg in self.args(params))
-        return (*(self.args(Mapping(own, value.span)) if value else ()), *given)
+    def settings(
+        self, value: Located | None, keys: tuple[Scalar, ...] = ()
+    ) -> Iterator[syntax.Setting]:
+        """Each value in nested mappings, with the keys that lead to it; {} where there is none."""
+        for entry in _entries(value):
+            inner = (*keys, entry.key)
+            bad = entry.key.span in self.bad or entry.value.span in self.bad
+            if isinstance(entry.value, Mapping) and entry.value.entries and not bad:
+                yield from self.settings(entry.value, inner)
+                continue
+            empty = isinstance(entry.value, Mapping) and not bad
+            term = syntax.Const({}, entry.value.span) if empty else None
+            yield syntax.Setting(
+                tuple(str(key.value) for key in inner),
+                tuple(key.span for key in inner),
+                term or self.broken_or_term(entry.key, entry.value),
+            )
 
     def init(self, value: Located | None) -> Iterator[syntax.Init]:
         for rule in _entries(value):

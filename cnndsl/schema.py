@@ -9,7 +9,7 @@ from cnndsl.init import init_schema
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op
 from cnndsl.ops.kinds import EXPRESSION, Schema
-from cnndsl.recipe import recipe_schema
+from cnndsl.recipe import recipe_schema, recipe_schemas
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
@@ -33,6 +33,7 @@ def spec_schema(blocks: Schema | None = None) -> Schema:
         "$defs": {
             **{f"op.{name}": op_schema(op) for name, op in ops.items()},
             **SHARED,
+            **recipe_schemas(),
             "defaults": {
                 "type": "object",
                 "description": "Arguments that ops of this file take where a node gives none.",
@@ -314,6 +315,9 @@ _FILE: Schema = {
     "body": _BODY,
     "outputs": _object("Named outputs. Takes a mapping from name to output.", _HEAD)
     | {"maxProperties": MAX_OUTPUTS},
+    "run": _field(
+        "What a run of training noted of itself; nothing reads it. Takes a mapping.", type="object"
+    ),
     "expect": _field(
         "Facts that the checker confirms. Takes facts, or a mapping from variant to facts.",
         type="object",

@@ -66,6 +66,19 @@ class Arg:
     value: Term
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value within nested mappings, at the keys of `path`; `keys` are the places of these."""
+
+    path: tuple[str, ...]
+    keys: tuple[Span, ...]
+    value: Term
+
+    def within(self, count: int) -> Setting:
+        """The same, seen from the mapping that lies below the first `count` keys."""
+        return Setting(self.path[count:], self.keys[count:], self.value)
+
+
 # --- nodes ---------------------------------------------------------------------------------------
 
 
@@ -239,7 +252,7 @@ class Spec:
     outputs: tuple[Head, ...] = ()
     init: tuple[Init, ...] = ()
     expect: tuple[Facts, ...] = ()
-    train: tuple[Arg, ...] = ()
+    train: tuple[Setting, ...] = ()
     imports: Mapping[str, Spec] = field(default_factory=dict)
     overrides: tuple[Arg, ...] = ()
     """Parameter values that an extending file gives."""

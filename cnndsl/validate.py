@@ -147,8 +147,13 @@ def _words(error: Any) -> str:
     if described:
         return described
     types = [name for name in error.schema.get("type", []) if name != "string"] or ["string"]
-    bound = f" of at least {error.schema['minimum']}" if "minimum" in error.schema else ""
-    return " or ".join(_TYPES[name] for name in types) + bound
+    return " or ".join(_TYPES[name] for name in types) + _bounds(error.schema)
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    if "maximum" in schema:
+        return f" from {schema['minimum']} to {schema['maximum']}"
+    return f" of at least {schema['minimum']}" if "minimum" in schema else ""
 
 
 _TYPES = {

@@ -20,8 +20,11 @@ from cnndsl.graph import Graph
 from cnndsl.patience import patience
 
 TORCHVISION = "torchvision:"
-WRAPPERS = ("state_dict", "model", "model_state_dict")
-"""Under which key of a checkpoint the state dict lies, where it is not the checkpoint itself."""
+WRAPPERS = ("whole", "ema", "state_dict", "model", "model_state_dict")
+"""Under which key of a checkpoint the state dict lies, where it is not the checkpoint itself.
+
+The first two are of our own: the whole network beside a stage of it, and averaged weights.
+"""
 PREFIXES = ("module.", "_orig_mod.", "model.")
 """What DataParallel, torch.compile and a module around the network put before every name."""
 OLD_DENSENET = re.compile(r"(.*\.denselayer\d+\.(?:norm|conv))\.([12]\..*)")
@@ -198,14 +201,16 @@ def read(path: Path) -> dict[str, Tensor]:
             "`torchvision:IMAGENET1K_V1`",
         )
     try:
+        path.open("rb").close()
+    except OSError as e:
+        raise WeightsError(f"{path} cannot be read: {e.strerror or e}") from e
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # remarks on what is then told in words
             if path.suffix == ".safetensors":
                 checkpoint = safetensors.torch.load_file(path)
             else:
                 checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as e:
-        raise WeightsError(f"{path} cannot be read: {e.strerror or e}") from e
     except Exception as e:  # a damaged file fails anywhere within the readers
         raise _unreadable(path, e) from e
     return state_dict_of(checkpoint, path)

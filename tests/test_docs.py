@@ -33,7 +33,9 @@ def test_there_are_examples() -> None:
     assert len(examples()) == 2
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/architecture.md", "docs/ops.md", "docs/zoo.md"])
+@pytest.mark.parametrize(
+    "page", [*PAGES, "docs/architecture.md", "docs/ops.md", "docs/recipe.md", "docs/zoo.md"]
+)
 def test_links_lead_to_files(page: str) -> None:
     path = ROOT / page
     links = re.findall(r"\]\(([^)#:]+)\)|(?:src|href)=\"([^\"#:]+)\"", path.read_text("utf-8"))
@@ -50,3 +52,14 @@ def test_documented_names_follow_the_rules(tmp_path: Path) -> None:
     assert paths == [
         *("stem", "1", "2", "3", "add", "left", "right.0", "right.1", "concat", "6.0", "6.1")
     ]
+
+
+def test_documented_recipe(tmp_path: Path) -> None:
+    text = (ROOT / "docs/language.md").read_text(encoding="utf-8")
+    example = next(b for b in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "train:" in b)
+    path = tmp_path / "net.yaml"
+    head = "params: {width: 1}\nvariants: {small: {}}\ninput: [3, 8, 8]\nbody: [{conv: $width}]\n"
+    path.write_text(head + example, encoding="utf-8")
+    graph = cnndsl.check(path, "small")
+    assert graph.train["optimizer"] == {"name": "adamw", "lr": 0.01, "weight_decay": 0.01}
+    assert graph.recipes["imagenet"]["augment"]["flip"] == 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from jsonschema import Draft202012Validator
 
-from cnndsl.reference import ops_page
+from cnndsl.reference import ops_page, recipe_page
 from cnndsl.schema import spec_schema
 
 Golden = Callable[[str, str], None]
@@ -15,6 +15,10 @@ Golden = Callable[[str, str], None]
 
 def test_reference_of_ops(golden: Golden) -> None:
     golden("docs/ops.md", ops_page())
+
+
+def test_reference_of_recipes(golden: Golden) -> None:
+    golden("docs/recipe.md", recipe_page())
 
 
 def test_schema(golden: Golden) -> None:

@@ -28,8 +28,8 @@ LAYERS: dict[str, set[str]] = {
     "graph": {"ops", "diagnostics"},
     "syntax": {"expr", "diagnostics"},
 }
-BACK_ENDS = {"emitter", "builder", "verify", "diagram", "costs", "summary"}
-MAY_IMPORT_TORCH = {"builder", "importer", "modules", "training", "verify", "weights"}
+BACK_ENDS = {"emitter", "builder", "exporter", "verify", "diagram", "costs", "summary"}
+MAY_IMPORT_TORCH = {"builder", "exporter", "importer", "modules", "training", "verify", "weights"}
 
 
 def modules() -> list[Path]:
@@ -81,6 +81,7 @@ STATIC = [
     ["build", "resnet50", "--check-shapes"],
     ["build", "googlenet", "--json"],
     ["draw", "lenet"],
+    ["sweep", "resnet_cifar", "--set", "n=1,2", "--dry-run"],
     ["schema"],
     ["--help"],
 ]

@@ -398,7 +398,7 @@ def test_every_variant_checks(path: Path, variant: str | None) -> None:
 def test_every_variant_takes_the_digits(path: Path, variant: str | None) -> None:
     """The recipe's data fits the network: grey images of ten classes, at the recipe's size."""
     graph = cnndsl.check(path, variant)
-    assert graph.train["data"] == "digits"
+    assert graph.train["data"] == {"name": "digits"}
     side = graph.train["size"]
     small = cnndsl.check(path, variant, params={"classes": 10}, input=[1, side, side])
     assert small.nodes[small.output.node].shape == (10,)

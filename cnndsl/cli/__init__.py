@@ -14,8 +14,12 @@ import typer
 from cnndsl import __version__
 from cnndsl.cli.build import build
 from cnndsl.cli.draw import draw
+from cnndsl.cli.evaluate import evaluate
+from cnndsl.cli.export import export
 from cnndsl.cli.importing import import_
+from cnndsl.cli.predict import predict
 from cnndsl.cli.schema import schema
+from cnndsl.cli.sweep import sweep
 from cnndsl.cli.train import train
 
 app = typer.Typer(
@@ -36,7 +40,7 @@ def top(
         raise typer.Exit
 
 
-for command in (build, draw, train, schema):
+for command in (build, draw, train, sweep, evaluate, predict, export, schema):
     app.command()(command)
 app.command("import")(import_)
 

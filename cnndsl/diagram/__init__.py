@@ -1,16 +1,26 @@
-"""Graph → diagrams: DOT, SVG, PNG and PDF."""
+"""Graph → diagrams: a figure as SVG, PNG or PDF, and DOT for Graphviz."""
 
 from __future__ import annotations
 
 import graphviz
 
-from cnndsl.diagram.dot import write
+from cnndsl.diagram.dot import write_dot
+from cnndsl.diagram.figure import Figure, make_figure
 from cnndsl.diagram.planner import make_plan
 from cnndsl.diagram.rendering import FORMATS, RenderError, render
-from cnndsl.diagram.theme import LIGHT, Theme
+from cnndsl.diagram.theme import LIGHT, THEMES, Theme
 from cnndsl.graph import Graph
 
-__all__ = ["FORMATS", "RenderError", "draw_graph", "make_plan", "render"]
+__all__ = [
+    "FORMATS",
+    "THEMES",
+    "Figure",
+    "RenderError",
+    "draw_graph",
+    "make_figure",
+    "make_plan",
+    "render",
+]
 
 
 def draw_graph(
@@ -19,14 +29,13 @@ def draw_graph(
     depth: int | None = None,
     fold: bool = True,
     fuse: bool = True,
-    columns: int | None = None,
+    across: bool = False,
     theme: Theme = LIGHT,
 ) -> graphviz.Digraph:
     """The network as a Graphviz diagram.
 
     `depth` is how many levels of blocks are opened, by default as many as give a readable diagram;
     `fold` draws consecutive equal blocks once with ×N, and `fuse` writes the normalization and
-    activation behind a layer into its box. `columns` is how many stand side by side, by default as
-    many as give a page's proportions.
+    activation behind a layer into its box. `across` goes from left to right.
     """
-    return write(make_plan(graph, depth=depth, fold=fold, fuse=fuse, columns=columns), theme)
+    return write_dot(make_plan(graph, depth=depth, fold=fold, fuse=fuse), theme, across)

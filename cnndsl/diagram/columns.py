@@ -1,221 +1,122 @@
-"""A diagram that would be too tall for a page → several columns, side by side.
-
-A long chain is cut where a single value goes on; a pair of numbered joints marks where it does.
-"""
+"""A diagram that would be too tall for a page → the places where columns begin."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf, log
 
-from cnndsl.diagram.plan import Box, Edge, Group, Item, Kind, Link, boxes, groups
+from cnndsl.diagram.geometry import Breaks, Measures, lay_out
+from cnndsl.diagram.wiring import is_port
 
-MAX_COLUMNS = 6
-TALLEST = 2.6
-"""Height over width up to which a diagram stays in one column."""
-GOAL = 1.0
-"""Height over width that several columns come near to."""
-SHORTER = 0.7
-"""How high several columns may be at the most, as a share of one."""
-HEADING = 290.0
-"""Points that a diagram is wide at the least, for its heading."""
-MAX_CUTS = 64
-"""How many places to cut at are looked at."""
-TOP_ROWS = 3
-"""How far below its column's top a group may begin that is cut: the next column begins as low."""
-ROW, COLUMN, TITLE = 58.0, 155.0, 22.0
-"""Points that a row of boxes is high, that a box is wide, and that a cluster adds to the height."""
-DEEP_CUT = 0.06
-"""How much worse a cut inside a group is, for each group around it, as a share of the height."""
+MAX_COLUMNS, MAX_OUTER = 7, 3
+"""How many columns are tried, and how many of the whole around a group that stands in columns."""
+WIDER = 0.03
+"""How much worse each column makes a diagram."""
+SHORTER = 0.72
+"""How long a diagram in columns may be at the most, as a share of its length in one."""
+MOST = 0.4
+"""Share of the length above which a group is tried in columns of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A place to go on in the next column: behind box number `after`, within `depth` groups."""
+class Page:
+    """What proportions are wanted, length over breadth, for a diagram that grows along its length.
 
-    after: int
-    depth: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a box stands: the ids of the groups around it, and its row."""
-
-    groups: tuple[str, ...]
-    row: int
-
-
-def in_columns(
-    items: tuple[Item, ...], edges: tuple[Edge, ...], columns: int | None
-) -> tuple[tuple[Item, ...], tuple[Edge, ...]]:
-    """The items with joints between the columns, and the edges through them.
-
-    Without a number of columns, as many as give a page's proportions.
+    One that is no longer than `short`, or no longer for its breadth than `longest`, stays whole;
+    several columns are to fill a page of the proportions `goal`.
     """
-    drawn = list(boxes(items))
-    places = _places(items, edges)
-    whole = {group.id for group in groups(items) if group.times > 1}
-    cuts = _cuts(drawn, places, edges, whole)
-    chosen = _choose(drawn, places, cuts, columns)
-    if not chosen:
-        return items, edges
-    joints = {drawn[cut.after].id: (number, cut.depth) for number, cut in enumerate(chosen, 1)}
-    return _with_joints(items, joints, 0), _through_joints(drawn, edges, chosen)
+
+    short: float
+    longest: float
+    goal: float
 
 
-def _places(items: Sequence[Item], edges: Sequence[Edge]) -> list[_Place]:
-    rows: dict[str, int] = {}
-    into: dict[str, list[str]] = {}
-    for edge in edges:
-        into.setdefault(edge.target, []).append(edge.source)
-    found: list[_Place] = []
-
-    def walk(items: Sequence[Item], around: tuple[str, ...]) -> None:
-        for item in items:
-            if isinstance(item, Group):
-                walk(item.items, (*around, item.id))
-            else:
-                above = (rows[source] for source in into.get(item.id, ()) if source in rows)
-                rows[item.id] = 1 + max(above, default=-1)
-                found.append(_Place(around, rows[item.id]))
-
-    walk(items, ())
-    return found
+DOWN, ACROSS = Page(860.0, 1.7, 1.1), Page(1150.0, 6.0, 2.2)
 
 
-def _cuts(
-    drawn: Sequence[Box], places: Sequence[_Place], edges: Sequence[Edge], whole: set[str]
-) -> list[Cut]:
-    """Where only one value goes on, and no group that is to stay whole is cut."""
-    number = {box.id: index for index, box in enumerate(drawn)}
-    reach: dict[int, int] = {}
-    for edge in edges:
-        source = number[edge.source]
-        reach[source] = max(reach.get(source, source), number[edge.target])
-    open_values = [0] * (len(drawn) + 1)
-    for source, last in reach.items():
-        open_values[source] += 1
-        open_values[last] -= 1
-    found, going_on = [], 0
-    for index, (here, after) in enumerate(pairwise(places)):
-        going_on += open_values[index]
-        common = [a for a, b in zip(here.groups, after.groups, strict=False) if a == b]
-        if going_on == 1 and whole.isdisjoint(common):
-            found.append(Cut(index, len(common)))
-    return found[:: 1 + len(found) // MAX_CUTS]
-
-
-def _choose(
-    drawn: Sequence[Box], places: Sequence[_Place], cuts: Sequence[Cut], columns: int | None
-) -> list[Cut]:
-    """The cuts for this number of columns, or for the number with the best proportions."""
-    bounds = [Cut(-1, 0), *cuts, Cut(len(drawn) - 1, 0)]
+def in_columns(measures: Measures, columns: int | None) -> Breaks:
+    """Where columns begin; without their number, the choice that fills a page best."""
     if columns is not None:
-        return _partition(places, bounds, max(columns, 1))
-    height, width = _extent(places)
-    if height <= TALLEST * max(width, HEADING):
-        return []
-    options = [_partition(places, bounds, count) for count in range(2, MAX_COLUMNS + 1)]
-    worth = [cuts for cuts in options if _size(places, cuts)[0] <= SHORTER * height]
-    return min(worth, key=lambda cuts: _ugliness(places, cuts), default=[])
+        return _breaks(measures, "", max(columns, 1), {})
+    page = ACROSS if measures.across else DOWN
+    breadth, length = _size(measures, {})
+    if length <= max(page.short, page.longest * breadth):
+        return {}
+    worth = [one for one in _options(measures) if _size(measures, one)[1] <= SHORTER * length]
+    return min(worth, key=lambda breaks: _largeness(measures, breaks, page), default={})
 
 
-def _partition(places: Sequence[_Place], bounds: Sequence[Cut], columns: int) -> list[Cut]:
-    """At most `columns` - 1 cuts that make the tallest column as short as can be."""
-    total = _extent(places)[0]
-    best: list[tuple[float, list[Cut]]] = [(inf, []) for _ in bounds]
-    best[0] = (0.0, [])
-    for _ in range(columns):
-        step = list(best)
-        for end in range(1, len(bounds)):
-            for start in range(end):
-                done, chosen = best[start]
-                part = places[bounds[start].after + 1 : bounds[end].after + 1]
-                if done == inf or not part or not _even(part, bounds[end]):
-                    continue
-                height = _extent(part)[0] + DEEP_CUT * total * bounds[start].depth
-                cut = [bounds[start]] if start else []
-                step[end] = min(step[end], (max(done, height), [*chosen, *cut]), key=_first)
-        best = step
-    return best[-1][1]
+def _options(measures: Measures) -> Iterator[Breaks]:
+    for net in _candidates(measures):
+        for count in range(2, MAX_COLUMNS + 1):
+            breaks = _breaks(measures, net, count, {})
+            yield breaks
+            for outer in range(2, MAX_OUTER + 1) if net else ():
+                yield {**breaks, **_breaks(measures, "", outer, breaks)}
 
 
-def _even(part: Sequence[_Place], end: Cut) -> bool:
-    """Whether the groups that the cut at the column's end goes through begin near its top.
-
-    A group's part in the next column begins no higher than the group itself.
-    """
-    top = part[0].row
-    return all(
-        group in part[0].groups
-        or next(place.row for place in part if group in place.groups) <= top + TOP_ROWS
-        for group in part[-1].groups[: end.depth]
-    )
+def _size(measures: Measures, breaks: Breaks) -> tuple[float, float]:
+    block = lay_out(measures, breaks)[""]
+    return block.left + block.right, block.length
 
 
-def _first(entry: tuple[float, list[Cut]]) -> tuple[float, int]:
-    return entry[0], len(entry[1])
+def _largeness(measures: Measures, breaks: Breaks, page: Page) -> float:
+    """How broad the page is that it needs."""
+    breadth, length = _size(measures, breaks)
+    columns = 1 + sum(len(places) for places in breaks.values())
+    return max(breadth, length / page.goal) * (1 + WIDER * columns)
 
 
-def _ugliness(places: Sequence[_Place], cuts: Sequence[Cut]) -> float:
-    height, width = _size(places, cuts)
-    return abs(log(height / width / GOAL)) + DEEP_CUT * sum(cut.depth for cut in cuts)
+def _candidates(measures: Measures) -> Iterator[str]:
+    """The whole, and the groups that are most of the length of what they are in."""
+    blocks, net = lay_out(measures, {}), ""
+    while True:
+        yield net
+        parts = [p for p in measures.structures[net].parts if isinstance(p, str)]
+        inner = [part for part in parts if part in measures.nets]
+        longest = max(inner, key=lambda part: blocks[part].length, default="")
+        if not longest or blocks[longest].length < MOST * blocks[net].length:
+            return
+        net = longest
 
 
-def _size(places: Sequence[_Place], cuts: Sequence[Cut]) -> tuple[float, float]:
-    """About how high and wide the columns between these cuts are, in points."""
-    ends = [-1, *(cut.after for cut in cuts), len(places) - 1]
-    parts = [_extent(places[a + 1 : b + 1]) for a, b in pairwise(ends)]
-    return max(part[0] for part in parts), sum(part[1] for part in parts)
+def _breaks(measures: Measures, net: str, columns: int, given: Breaks) -> Breaks:
+    """The places for at most so many columns, the longest as short as can be."""
+    block = lay_out(measures, given)[net]
+    parts = measures.structures[net].parts
+    # A column may begin where one wire leads from an item to the next.
+    single = Counter((wire.source, wire.target) for wire in measures.nets[net].wires)
+    places = [
+        index
+        for index, ends in enumerate(pairwise(parts), 1)
+        if single[str(ends[0]), str(ends[1])] == 1 and not any(is_port(str(end)) for end in ends)
+    ]
+    tops = [block.spots[str(parts[place])].y for place in places]
+    low, high = 0.0, block.length
+    best: tuple[int, ...] = ()
+    for _ in range(24):
+        middle = (low + high) / 2
+        found = _fill(places, tops, block.length, middle)
+        if found is not None and len(found) < columns:
+            best, high = found, middle
+        else:
+            low = middle
+    return {net: best} if best else {}
 
 
-def _extent(places: Sequence[_Place]) -> tuple[float, float]:
-    """About how high and wide a column of these boxes is, in points."""
-    rows: dict[int, int] = {}
-    for place in places:
-        rows[place.row] = rows.get(place.row, 0) + 1
-    around = len({group for place in places for group in place.groups})
-    height = ROW * (max(rows) - min(rows) + 1) + TITLE * around
-    return height, COLUMN * max(rows.values()) + TITLE * bool(around)
-
-
-# --- joints ---
-
-
-def _joint(number: int, end: str) -> Box:
-    return Box(f"column/{number}/{end}", Kind.JOINT, str(number), "", "", "", (), ())
-
-
-def _with_joints(
-    items: Sequence[Item], joints: dict[str, tuple[int, int]], depth: int
-) -> tuple[Item, ...]:
-    """The items with each pair of joints behind its box, at the level of its cut."""
-    found: list[Item] = []
-    for item in items:
-        if isinstance(item, Group):
-            item = item.with_items(_with_joints(item.items, joints, depth + 1))
-        found.append(item)
-        last = list(boxes([item]))[-1]
-        number, level = joints.get(last.id, (0, -1))
-        if level == depth:
-            found += [_joint(number, "out"), _joint(number, "in")]
+def _fill(
+    places: Sequence[int], tops: Sequence[float], length: float, limit: float
+) -> tuple[int, ...] | None:
+    """Columns filled one after the other up to the limit; None where a part is longer."""
+    found: list[int] = []
+    start = 0.0
+    for index, place in enumerate(places):
+        end = tops[index + 1] if index + 1 < len(places) else length
+        if end - start > limit and tops[index] > start:
+            found.append(place)
+            start = tops[index]
+        if end - start > limit:
+            return None
     return tuple(found)
-
-
-def _through_joints(
-    drawn: Sequence[Box], edges: Sequence[Edge], cuts: Sequence[Cut]
-) -> tuple[Edge, ...]:
-    """The edges; what goes on in another column ends at a joint and begins again at its twin."""
-    number = {box.id: index for index, box in enumerate(drawn)}
-    found: dict[tuple[str, str], Edge] = {}
-    for edge in edges:
-        source = edge.source
-        for index, cut in enumerate(cuts, 1):
-            if number[edge.source] <= cut.after < number[edge.target]:
-                joint = _joint(index, "out").id
-                found.setdefault((source, joint), Edge(source, joint, Link.MAIN))
-                source = _joint(index, "in").id
-        found.setdefault((source, edge.target), Edge(source, edge.target, edge.link))
-    return tuple(found.values())

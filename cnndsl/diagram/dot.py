@@ -1,4 +1,4 @@
-"""Plan → DOT."""
+"""Plan → DOT, for Graphviz and the tools around it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from math import ceil
 
 import graphviz
 
-from cnndsl.diagram.layout import Layout, arrange, title_id
+from cnndsl.diagram.hints import Hints, hints, title_id
+from cnndsl.diagram.labels import head_and_rest, title
 from cnndsl.diagram.plan import Box, Edge, Group, Item, Kind, Link, Plan
 from cnndsl.diagram.theme import Theme
 
 LEGEND_COLUMNS = 4
+WEIGHTS = {Link.MAIN: 8, Link.TRAIN: 2, Link.PROJECTION: 2, Link.IDENTITY: 1}
+"""A higher weight makes an edge shorter and straighter."""
 
 
-def write(plan: Plan, theme: Theme) -> graphviz.Digraph:
+def write_dot(plan: Plan, theme: Theme, across: bool = False) -> graphviz.Digraph:
     """The diagram as DOT; equal plans give equal text."""
     digraph = graphviz.Digraph(plan.title)
-    digraph.attr("graph", **_graph_attributes(plan, theme))
+    digraph.attr("graph", **_graph_attributes(plan, theme), rankdir="LR" if across else "TB")
     digraph.attr(
         "node",
         shape="box",
@@ -31,13 +34,13 @@ def write(plan: Plan, theme: Theme) -> graphviz.Digraph:
         penwidth="1.2",
     )
     digraph.attr("edge", color=theme.strokes[Link.MAIN].color, arrowsize="0.6", penwidth="1.2")
-    layout = arrange(plan)
+    layout = hints(plan)
     for item in plan.items:
         _item(digraph, item, theme, layout, 0)
     _rows(digraph, layout, "")
     for index, edge in enumerate(plan.edges):
         # At the top level: an edge inside a cluster captures foreign nodes.
-        _edge(digraph, edge, theme, 1 if index in layout.loose else theme.strokes[edge.link].weight)
+        _edge(digraph, edge, theme)
         for group in layout.titles.get(index, ()):
             # An unseen edge keeps the title right of the boxes that the group begins with.
             digraph.edge(edge.source, title_id(group), style="invis", weight="0")
@@ -59,7 +62,7 @@ def _graph_attributes(plan: Plan, theme: Theme) -> dict[str, str]:
     }
 
 
-def _item(digraph: graphviz.Digraph, item: Item, theme: Theme, layout: Layout, depth: int) -> None:
+def _item(digraph: graphviz.Digraph, item: Item, theme: Theme, layout: Hints, depth: int) -> None:
     if isinstance(item, Box):
         digraph.node(item.id, **_box_attributes(item, theme))
         return
@@ -75,7 +78,7 @@ def _item(digraph: graphviz.Digraph, item: Item, theme: Theme, layout: Layout, d
         _rows(cluster, layout, item.id)
 
 
-def _rows(digraph: graphviz.Digraph, layout: Layout, group: str) -> None:
+def _rows(digraph: graphviz.Digraph, layout: Hints, group: str) -> None:
     """Put branches that begin together in one row."""
     for row in layout.rows.get(group, ()):
         with digraph.subgraph() as same:
@@ -93,9 +96,6 @@ def _box_attributes(box: Box, theme: Theme) -> dict[str, str]:
         "tooltip": plain(_tooltip(box)),
         "class": box.kind.name.lower(),
     }
-    if box.kind is Kind.JOINT:
-        white = f'<<b><font color="{theme.background}">{escape(box.name)}</font></b>>'
-        attributes |= {"label": white, "shape": "circle", "style": "filled", "margin": "0.02"}
     if box.train_only:
         attributes["style"] = "rounded,filled,dashed"
     if box.times > 1:
@@ -110,7 +110,7 @@ def _tooltip(box: Box) -> str:
 
 def _box_label(box: Box, theme: Theme) -> str:
     """The bold name left and the shape right; below, what is computed."""
-    head, rest = _lines(box)
+    head, rest = head_and_rest(box)
     times = f" ×{box.times}" if box.times > 1 else ""
     shape = _font(box.shape, theme.muted, 10)
     if not rest:
@@ -131,15 +131,6 @@ def _table(rows: str, padding: int = 1) -> str:
 def _inner_table(rows: str, spacing: int, padding: int) -> str:
     attributes = f'border="0" cellborder="0" cellspacing="{spacing}" cellpadding="{padding}"'
     return f"<table {attributes}>{rows}</table>"
-
-
-def _lines(box: Box) -> tuple[str, str]:
-    """The bold words of a box and those below: the op's name is left out where it is the name."""
-    if not box.name:
-        return box.op, box.text
-    if box.name.replace("_", "").lower() == box.op.lower():
-        return box.name, box.text
-    return box.name, f"{box.op} {box.text}".strip()
 
 
 def _group_attributes(
@@ -171,17 +162,18 @@ def _group_title(group: Group, theme: Theme) -> str:
 
 
 def _title_parts(group: Group, theme: Theme) -> list[str]:
-    times = f"  ×{group.times}" if group.times > 1 else ""
-    block = _font(group.block, theme.muted, 10)
-    note = _font("training only", theme.muted, 10) if group.train_only else ""
-    return [f"<b>{escape(group.name + times)}</b>", *(part for part in (block, note) if part)]
+    shown = title(group)
+    words = _font(shown.words, theme.muted, 10)
+    return [f"<b>{escape(shown.name)}</b>", *([words] if words else [])]
 
 
-def _edge(digraph: graphviz.Digraph, edge: Edge, theme: Theme, weight: int) -> None:
+def _edge(digraph: graphviz.Digraph, edge: Edge, theme: Theme) -> None:
     stroke = theme.strokes[edge.link]
-    attributes = {"weight": str(weight)}
+    attributes = {"weight": str(WEIGHTS[edge.link])}
     if edge.link is not Link.MAIN:
-        attributes |= {"color": stroke.color, "style": stroke.style}
+        attributes |= {"color": stroke.color}
+    if stroke.dash:
+        attributes |= {"style": "dashed"}
     digraph.edge(edge.source, edge.target, **attributes)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cnndsl.graph import Graph, Node, Scope
+from cnndsl.ops.base import Family
 
 Member = Node | Scope
 
@@ -127,7 +128,9 @@ class Folder:
     def outline(self, member: Member) -> str:
         """Ops and blocks in order, with the names below the member but without its own."""
         if isinstance(member, Node):
-            return repr(member.op)
+            # How much noise there is in training often grows from block to block.
+            noise = member.op.family is Family.REGULARIZATION
+            return member.op.name if noise else repr(member.op)
         if member.path not in self._outlines:
             inner = ", ".join(f"{_segment(m)}: {self.outline(m)}" for m in member.members)
             self._outlines[member.path] = f"{member.block}{{{inner}}}"
@@ -140,6 +143,14 @@ def nodes(members: Sequence[Member]) -> Iterator[Node]:
             yield member
         else:
             yield from member.nodes()
+
+
+def scopes(members: Sequence[Member]) -> Iterator[Scope]:
+    """The scopes among the members, and all in them."""
+    for member in members:
+        if isinstance(member, Scope):
+            yield member
+            yield from scopes(member.members)
 
 
 def _first(member: Member) -> Node:

@@ -1,10 +1,10 @@
-"""The edges between boxes, and which of them are shortcuts."""
+"""The wires between boxes, and which of them are shortcuts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from cnndsl.diagram.plan import Box, Edge, Item, Kind, Link, boxes
+from cnndsl.diagram.plan import Box, Item, Kind, Link, Wire, boxes
 from cnndsl.graph import Graph, Node
 from cnndsl.ops.base import Family
 
@@ -16,37 +16,37 @@ MAX_BODY = 100
 """How many nodes may lie beside it."""
 
 
-def edges(graph: Graph, items: Iterable[Item]) -> tuple[Edge, ...]:
-    """One edge for each two boxes of which one reads the other, in the order of the readers."""
+def wires(graph: Graph, items: Iterable[Item]) -> tuple[Wire, ...]:
+    """What the boxes read, in the order of the readers: of each box each value once."""
     drawn = list(boxes(items))
     box_of = {node: box for box in drawn for node in box.nodes}
     shown = {node for box in drawn for node in box.shown}
     special = shortcuts(graph)
-    found: dict[tuple[str, str], Link] = {}
+    found: dict[tuple[str, int], Wire] = {}
     for node in graph.nodes:
         if node.id not in shown:
-            continue  # a later repetition: its edges are those of the first
-        for source in node.inputs:
-            ends = box_of[source], box_of[node.id]
-            if ends[0] is not ends[1]:
-                _add(found, *ends, special.get((source, node.id), Link.MAIN))
+            continue  # a later repetition: its wires are those of the first
+        for value in node.inputs:
+            source, target = box_of[value], box_of[node.id]
+            if source is not target:
+                link = special.get((value, node.id), Link.MAIN)
+                _add(found, source, target, value, link)
     for output in graph.outputs:
-        _add(found, box_of[output.node], _output_box(drawn, output.name), Link.MAIN)
-    # Heads that inference does without stand beside the spine, not between its branches.
-    ordered = sorted(found.items(), key=lambda entry: entry[1] is Link.TRAIN)
-    return tuple(Edge(source, target, link) for (source, target), link in ordered)
+        _add(found, box_of[output.node], _output_box(drawn, output.name), output.node, Link.MAIN)
+    return tuple(found.values())
 
 
 def _output_box(drawn: Sequence[Box], name: str) -> Box:
     return next(box for box in drawn if box.kind is Kind.OUTPUT and box.name == name)
 
 
-def _add(found: dict[tuple[str, str], Link], source: Box, target: Box, link: Link) -> None:
-    """Add an edge; of two between the same boxes the one with the more important link stays."""
-    link = Link.TRAIN if target.train_only else link
-    order = list(Link)
-    known = found.get((source.id, target.id), link)
-    found[source.id, target.id] = min(known, link, key=order.index)
+def _add(
+    found: dict[tuple[str, int], Wire], source: Box, target: Box, value: int, link: Link
+) -> None:
+    """Add a wire; of two for one value into one box the one with the more important link stays."""
+    wire = Wire(source.id, target.id, value, Link.TRAIN if target.train_only else link)
+    known = found.get((target.id, value), wire)
+    found[target.id, value] = min(known, wire, key=lambda w: list(Link).index(w.link))
 
 
 def shortcuts(graph: Graph) -> dict[tuple[int, int], Link]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 
 
 class Kind(Enum):
@@ -22,7 +23,6 @@ class Kind(Enum):
     MERGE = "merge"
     BLOCK = "block, closed"
     OUTPUT = "output"
-    JOINT = "goes on in the next column"
 
     @property
     def explained(self) -> bool:
@@ -97,14 +97,41 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class Wire:
+    """The node `value` of the graph, on its way from the box that computes it to one that reads it.
+
+    Within a group, the ends are what lies directly in it: see `wiring`.
+    """
+
+    source: str
+    target: str
+    value: int
+    link: Link
+
+
+@dataclass(frozen=True)
 class Plan:
-    """A diagram: `items` and `edges` in the order in which they are written."""
+    """A diagram: `items` in the order in which they run, and the `wires` between their boxes."""
 
     title: str
     subtitle: str
     about: str
     items: tuple[Item, ...]
-    edges: tuple[Edge, ...]
+    wires: tuple[Wire, ...]
+    result: str
+    """The box of the main output."""
+
+    @cached_property
+    def edges(self) -> tuple[Edge, ...]:
+        """One edge for each two boxes of which one reads the other, in the order of the readers."""
+        order = list(Link)
+        found: dict[tuple[str, str], Link] = {}
+        for wire in self.wires:
+            ends = wire.source, wire.target
+            found[ends] = min(found.get(ends, wire.link), wire.link, key=order.index)
+        # Heads that inference does without stand beside the spine, not between its branches.
+        ordered = sorted(found.items(), key=lambda entry: entry[1] is Link.TRAIN)
+        return tuple(Edge(source, target, link) for (source, target), link in ordered)
 
     @property
     def boxes(self) -> tuple[Box, ...]:

@@ -8,9 +8,8 @@ from functools import cached_property
 
 from cnndsl.costs import cost
 from cnndsl.diagram import words
-from cnndsl.diagram.columns import in_columns
-from cnndsl.diagram.folding import Folder, Member, Run, nodes
-from cnndsl.diagram.links import edges
+from cnndsl.diagram.folding import Folder, Member, Run, nodes, scopes
+from cnndsl.diagram.links import wires
 from cnndsl.diagram.opening import opened
 from cnndsl.diagram.plan import Box, Group, Item, Kind, Plan, boxes
 from cnndsl.graph import Graph, Node, Scope
@@ -26,17 +25,14 @@ def make_plan(
     depth: int | None = None,
     fold: bool = True,
     fuse: bool = True,
-    columns: int | None = None,
 ) -> Plan:
     """Choose what to show of a graph.
 
     `depth` is how many levels of scopes are opened, by default as many as give a readable diagram;
     `fold` draws consecutive equal scopes once, and `fuse` writes the normalization and activation
-    behind a layer into its box. `columns` is how many stand side by side, by default as many as
-    give a page's proportions.
+    behind a layer into its box.
     """
     items = opened(_Planner(graph, fold, fuse).all_items(), depth)
-    items, links = in_columns(items, edges(graph, items), columns)
     total = cost(graph)
     params, macs = words.quantity(total.params), words.quantity(total.macs)
     return Plan(
@@ -44,7 +40,8 @@ def make_plan(
         subtitle=f"{params} parameters, {macs} multiply-adds",
         about=" ".join(graph.about.split()),
         items=items,
-        edges=links,
+        wires=wires(graph, items),
+        result=f"output/{graph.output.name}",
     )
 
 
@@ -55,6 +52,8 @@ class _Planner:
     fuse: bool
     twins: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """For a node of a first repetition, the nodes at its place in all repetitions."""
+    last: dict[str, Scope] = field(default_factory=dict)
+    """For the path of a scope in a first repetition, the scope at its place in the last one."""
 
     @cached_property
     def folder(self) -> Folder:
@@ -126,11 +125,12 @@ class _Planner:
         head, kind = fused[0], words.kind(fused[0])
         # A merge has no name but its op's.
         name = "" if head.op.internal else _name(head.path, base)
-        op, rest = words.title(head.op), words.tail([node.op for node in fused[1:]])
+        op, rest = words.title(head), words.tail(fused[1:])
         if kind is Kind.MERGE:
             op, text = op + rest, words.merge_text(self.graph, self.alike(head.id))
         else:
-            text = (words.brief(head.op) + rest).strip()
+            texts = [words.brief(self.graph.nodes[twin]) for twin in self.alike(head.id)]
+            text = (words.spread(texts) + rest).strip()
         return Box(
             id=head.path,
             kind=kind,
@@ -190,11 +190,13 @@ class _Planner:
         return [self.wrap(run, scope.block, tuple(inner), base)]
 
     def record(self, run: Run) -> None:
-        """Remember which nodes the nodes of the first repetition stand for."""
+        """Remember which nodes and scopes those of the first repetition stand for."""
         if run.times > 1:
             for node in nodes(run.members):
                 places = [node.id + run.size * k for k in range(run.times)]
                 self.twins[node.id] = tuple(t for place in places for t in self.alike(place))
+            for first, last in zip(scopes(run.members), scopes(run.last), strict=True):
+                self.last[first.path] = self.last.get(last.path, last)
 
     def is_branch(self, scope: Scope) -> bool:
         """Whether the scope only labels one of the ways into a merge beside it."""
@@ -210,9 +212,9 @@ class _Planner:
         path = scope.path if len(run.scopes) == 1 else f"run/{scope.path}"
         name = _relative(scope.path, base)
         if run.times > 1:
-            name = f"{name} … {_relative(run.last_scope.path, base)}"
+            name = words.run_name(name, _relative(run.last_scope.path, base))
         if len(inner) == 1 and isinstance(inner[0], Box) and inner[0].times == 1:
-            name = block if name.isdigit() else name
+            name = block if _is_number(name) else name
             return replace(inner[0], id=path, name=name, times=run.times)
         closed = self.closed(run, path, name, block)
         look = block or ", ".join(self.folder.outline(scope) for scope in run.scopes)
@@ -226,9 +228,9 @@ class _Planner:
         return Box(
             id=path,
             kind=Kind.BLOCK,
-            name=name,
+            name="" if block and _is_number(name) else name,
             op=block,
-            text=words.arguments(run.scopes[0]) if block else words.layer_count(inside),
+            text=self.arguments(run.scopes[0]) if block else words.layer_count(inside),
             shape=self.shape(result),
             nodes=tuple(sorted(set(self.all_alike(inside)))),
             shown=tuple(node.id for node in inside),
@@ -236,9 +238,19 @@ class _Planner:
             train_only=all(node.id in self.graph.train_only for node in inside),
         )
 
+    def arguments(self, scope: Scope) -> str:
+        """The arguments of a block, in all repetitions."""
+        last = self.last.get(scope.path, scope)
+        return words.spread([words.arguments(scope), words.arguments(last)])
+
 
 def _relative(path: str, base: str) -> str:
     return path.removeprefix(f"{base}.") if base else path
+
+
+def _is_number(name: str) -> bool:
+    """Whether a name only counts: `3`, or `1…35`."""
+    return name.replace("…", "").isdigit()
 
 
 def _name(path: str, base: str) -> str:

@@ -1,21 +1,20 @@
-"""DOT → SVG, PNG and PDF, with the renderer that is there."""
+"""SVG → PDF and PNG, the same on all machines: both bring their own Helvetica."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-from importlib import import_module, metadata
+from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
-from pathlib import Path
 
-import graphviz
+from cnndsl.diagram.figure import Figure
+from cnndsl.diagram.svg import write_svg
+from cnndsl.diagram.theme import LIGHT, Theme
 
-FORMATS = ("dot", "svg", "png", "pdf")
-PNG_DPI = 144
-TIME_LIMIT = 120
-"""Seconds that a layout may take."""
+FORMATS = ("svg", "png", "pdf")
+SCALE = 2.0
+"""Pixels of a PNG for each point."""
+MAX_SIDE = 20_000
+"""Pixels of a PNG's longer side; a larger diagram is scaled down."""
 
 
 class RenderError(Exception):
@@ -27,41 +26,25 @@ class RenderError(Exception):
         self.help = help
 
 
-def render(diagram: graphviz.Digraph | str, format: str = "svg") -> bytes:
-    """The diagram, or its DOT, as a file of this format: dot, svg, png or pdf."""
-    dot = diagram if isinstance(diagram, str) else diagram.source
-    if format == "dot":
-        return dot.encode()
+def render(figure: Figure, format: str, theme: Theme = LIGHT) -> bytes:
+    """The figure as a file of this format: svg, png or pdf."""
     if format not in FORMATS:
-        raise RenderError(f"`{format}` is no format of diagrams", f"formats: {', '.join(FORMATS)}")
-    if format == "pdf":
-        return _pdf(dot)
-    return _laid_out(dot, format)
+        raise RenderError(f"`{format}` is no format of figures", f"formats: {', '.join(FORMATS)}")
+    svg = write_svg(figure, theme).encode()
+    if format == "svg":
+        return svg
+    pdf = _pdf(_western(svg))
+    return pdf if format == "pdf" else _png(pdf)
 
 
-def _pdf(dot: str) -> bytes:
-    """The SVG as PDF, or Graphviz's own where letters are beyond the fonts that every PDF has."""
-    system = shutil.which("dot")
-    if system is not None and (not _is_western(dot) or find_spec("svglib") is None):
-        return _run([system], dot, "pdf")
-    if find_spec("svglib") is None:
-        raise RenderError(
-            "nothing that writes PDF was found",
-            "run `pip install svglib`, or install Graphviz (`apt install graphviz`)",
-        )
-    return _converted(_laid_out(dot, "svg"))
+def _western(svg: bytes) -> bytes:
+    """The text with letters that every PDF has; `?` stands for others."""
+    return svg.decode().encode("cp1252", errors="replace").decode("cp1252").encode()
 
 
-def _is_western(text: str) -> bool:
-    try:
-        text.encode("cp1252")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _converted(svg: bytes) -> bytes:
+def _pdf(svg: bytes) -> bytes:
     """An SVG as PDF of one page of its size; equal pictures give equal bytes."""
+    _needed("svglib", "PDF and PNG")
     drawing = import_module("svglib.svglib").svg2rlg(BytesIO(svg))
     if drawing is None:
         raise RenderError("svglib could not read the diagram", "write SVG instead")
@@ -69,50 +52,17 @@ def _converted(svg: bytes) -> bytes:
     return bytes(pdf.drawToString(drawing, msg="", invariant=1))
 
 
-def _laid_out(dot: str, format: str) -> bytes:
-    """The picture, by the package's renderer, whose bytes are the same everywhere, or by `dot`."""
-    own, system = _packaged(), shutil.which("dot")
-    if own is None and system is None:
-        raise RenderError(
-            "no renderer for diagrams was found",
-            "run `pip install graphviz-pure`, or write DOT (`--format dot`)",
-        )
-    if own is None:
-        return _run([str(system), "-q"], dot, format)
-    try:
-        return _run([own, "-q"], dot, format)
-    except RenderError:
-        if system is None:
-            raise
-        return _run([system, "-q"], dot, format)
+def _png(pdf: bytes) -> bytes:
+    _needed("pypdfium2", "PNG")
+    page = import_module("pypdfium2").PdfDocument(pdf)[0]
+    # A unit of SVG is 3/4 of a point of PDF.
+    scale = min(SCALE / 0.75, MAX_SIDE / max(page.get_size()))
+    image = BytesIO()
+    page.render(scale=scale).to_pil().save(image, "png")
+    return image.getvalue()
 
 
-def _packaged() -> str | None:
-    """The executable of the package graphviz-pure: beside the interpreter or where pip put it."""
-    names = ("graphviz-pure", "graphviz-pure.exe")
-    beside = [Path(sys.executable).parent / name for name in names]
-    try:
-        files = metadata.files("graphviz-pure") or []
-    except metadata.PackageNotFoundError:
-        files = []
-    installed = [Path(str(file.locate())) for file in files if file.name in names]
-    found = next((str(path) for path in (*beside, *installed) if path.is_file()), None)
-    return found or shutil.which("graphviz-pure")
-
-
-def _run(command: list[str], dot: str, format: str) -> bytes:
-    options = [f"-Gdpi={PNG_DPI}"] if format == "png" else []
-    try:
-        done = subprocess.run(
-            [*command, f"-T{format}", *options],
-            input=dot.encode(),
-            capture_output=True,
-            timeout=TIME_LIMIT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as e:
-        raise RenderError(f"{Path(command[0]).name} did not run: {e}", "write DOT instead") from e
-    if done.returncode or not done.stdout:
-        told = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
-        raise RenderError(f"{Path(command[0]).name} failed: {told}", "write DOT (`--format dot`)")
-    return done.stdout
+def _needed(package: str, formats: str) -> None:
+    if find_spec(package) is None:
+        help = f"run `pip install {package}`, or write SVG"
+        raise RenderError(f"{formats} need the package {package}, which is missing", help)

@@ -1,4 +1,8 @@
-"""Colours and strokes of diagrams."""
+"""Colours and strokes of diagrams.
+
+The kinds' colours are told apart in greyscale, where they differ in lightness, and by readers who
+see no red, no green or no blue; a test measures both. The words on a box say its kind too.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +22,17 @@ class Paint:
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """The look of an edge; a higher `weight` makes it shorter and straighter."""
+    """The look of a wire: `dash` is empty where it is solid."""
 
     color: str
-    style: str
-    weight: int
+    dash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
     """All colours of a diagram; the clusters' fills alternate by depth."""
 
+    name: str
     paints: Mapping[Kind, Paint]
     strokes: Mapping[Link, Stroke]
     clusters: tuple[str, ...]
@@ -39,31 +43,83 @@ class Theme:
     font: str = "Helvetica"
 
 
+def mixed(color: str, ground: str, share: float) -> str:
+    """A colour of which only a share covers the ground."""
+    parts = [
+        round(share * int(color[i : i + 2], 16) + (1 - share) * int(ground[i : i + 2], 16))
+        for i in (1, 3, 5)
+    ]
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+def _paints(colors: Mapping[Kind, str], ground: str, share: float) -> dict[Kind, Paint]:
+    return {kind: Paint(mixed(color, ground, share), color) for kind, color in colors.items()}
+
+
 LIGHT = Theme(
-    paints={
-        Kind.INPUT: Paint("#f3f4f6", "#6b7280"),
-        Kind.CONVOLUTION: Paint("#dbeafe", "#2563eb"),
-        Kind.DEPTHWISE: Paint("#cffafe", "#0891b2"),
-        Kind.LINEAR: Paint("#fee2e2", "#dc2626"),
-        Kind.POOLING: Paint("#ffedd5", "#ea580c"),
-        Kind.NORMALIZATION: Paint("#fef9c3", "#ca8a04"),
-        Kind.ACTIVATION: Paint("#dcfce7", "#16a34a"),
-        Kind.REGULARIZATION: Paint("#fce7f3", "#db2777"),
-        Kind.RESHAPE: Paint("#e2e8f0", "#64748b"),
-        Kind.MERGE: Paint("#ede9fe", "#7c3aed"),
-        Kind.BLOCK: Paint("#ffffff", "#334155"),
-        Kind.OUTPUT: Paint("#f3f4f6", "#6b7280"),
-        Kind.JOINT: Paint("#6b7280", "#6b7280"),
-    },
+    name="light",
+    paints=_paints(
+        {
+            Kind.INPUT: "#6b7280",
+            Kind.CONVOLUTION: "#3168f1",
+            Kind.DEPTHWISE: "#1ac8f9",
+            Kind.LINEAR: "#ef4864",
+            Kind.POOLING: "#da8634",
+            Kind.NORMALIZATION: "#6f5602",
+            Kind.ACTIVATION: "#014923",
+            Kind.REGULARIZATION: "#a63f86",
+            Kind.RESHAPE: "#a2adba",
+            Kind.MERGE: "#56349c",
+            Kind.OUTPUT: "#6b7280",
+        },
+        "#ffffff",
+        0.12,
+    )
+    | {Kind.BLOCK: Paint("#ffffff", "#111827")},
     strokes={
-        Link.MAIN: Stroke("#6b7280", "solid", 8),
-        Link.TRAIN: Stroke("#9ca3af", "dashed", 2),
-        Link.PROJECTION: Stroke("#7c3aed", "solid", 2),
-        Link.IDENTITY: Stroke("#7c3aed", "dashed", 1),
+        Link.MAIN: Stroke("#4b5563"),
+        Link.TRAIN: Stroke("#6b7280", "4 3"),
+        Link.PROJECTION: Stroke("#56349c"),
+        Link.IDENTITY: Stroke("#56349c"),
     },
-    clusters=("#f8fafc", "#eef2f7"),
-    cluster_border="#94a3b8",
+    clusters=("#f6f7f9", "#eceff3"),
+    cluster_border="#a3acb9",
     background="#ffffff",
     text="#111827",
     muted="#4b5563",
 )
+
+DARK = Theme(
+    name="dark",
+    paints=_paints(
+        {
+            Kind.INPUT: "#9ca3af",
+            Kind.CONVOLUTION: "#8c9dfe",
+            Kind.DEPTHWISE: "#5ee0fe",
+            Kind.LINEAR: "#c03331",
+            Kind.POOLING: "#fed5b4",
+            Kind.NORMALIZATION: "#a79b06",
+            Kind.ACTIVATION: "#149d5e",
+            Kind.REGULARIZATION: "#fd89c9",
+            Kind.RESHAPE: "#747f8b",
+            Kind.MERGE: "#895fb5",
+            Kind.OUTPUT: "#9ca3af",
+        },
+        "#0d1117",
+        0.2,
+    )
+    | {Kind.BLOCK: Paint("#0d1117", "#f3f4f6")},
+    strokes={
+        Link.MAIN: Stroke("#b3bac4"),
+        Link.TRAIN: Stroke("#8b949e", "4 3"),
+        Link.PROJECTION: Stroke("#b794e6"),
+        Link.IDENTITY: Stroke("#b794e6"),
+    },
+    clusters=("#161b22", "#1f2630"),
+    cluster_border="#4b5563",
+    background="#0d1117",
+    text="#f3f4f6",
+    muted="#b3bac4",
+)
+
+THEMES = {theme.name: theme for theme in (LIGHT, DARK)}

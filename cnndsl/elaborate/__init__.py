@@ -12,12 +12,11 @@ from typing import Any
 from cnndsl import syntax
 from cnndsl.diagnostics import Diagnostic, Report, suggest
 from cnndsl.elaborate.asking import Place, Ref
+from cnndsl.elaborate.recipes import recipes_of
 from cnndsl.elaborate.walking import Stop, Walking
 from cnndsl.graph import Graph, Input, Node, Output
 from cnndsl.init import initialize
-from cnndsl.ops.base import Reject
 from cnndsl.prune import prune
-from cnndsl.recipe import Recipe
 from cnndsl.scopes import OpenScope
 from cnndsl.values import Env, Evaluator, Home, Poison, public
 
@@ -90,7 +89,9 @@ class _Network(Walking):
         self.heads(place)
         last = self.body(spec.body, refs[0], place)
         self.finish_heads(last, place)
-        train = self.recipe(spec.train)
+        recipes = recipes_of(
+            spec.train, request.variant, self.evaluator, Env(self.home), self.report
+        )
         if self.report.failed or not self.check_outputs(spec):
             return None
         self.note_contracts(request)
@@ -104,7 +105,8 @@ class _Network(Walking):
             outputs=tuple(output for output in self.outputs.values() if output),
             values={path: ref for path, ref in self.values.items() if ref is not None},
             dropped=tuple(self.dropped),
-            train=train,
+            train=recipes.pop(""),
+            recipes=recipes,
             contracts=self.confirmed,
         )
 
@@ -139,29 +141,6 @@ class _Network(Walking):
         root.taken[arg.name] = arg.key
         self.values[arg.name] = ref
         return ref
-
-    def recipe(self, args: tuple[syntax.Arg, ...]) -> dict[str, Any]:
-        """The values of `train:`."""
-        recipe: dict[str, Any] = {}
-        for arg in args:
-            try:
-                recipe[arg.name] = self.evaluator.value(arg.value, Env(self.home))
-            except Poison:
-                continue
-        inner = {name for name in recipe if name.startswith("params.")}
-        params = {name.removeprefix("params."): recipe.pop(name) for name in sorted(inner)}
-        known = [param.name for param in self.home.spec.params]
-        for arg in args:
-            name = arg.name.removeprefix("params.")
-            if name != arg.name and name not in known:
-                message = f"`{name}` is not among the file's parameters"
-                self.report.error("name", message, arg.key, suggest(name, known))
-        try:
-            Recipe.create(recipe)
-        except Reject as e:
-            span = next((arg.value.span for arg in args if arg.name == e.arg), args[0].key)
-            self.report.error("value", e.message, span, e.help)
-        return public(recipe) | ({"params": public(params)} if params else {})
 
     def note_contracts(self, request: Request) -> None:
         if self.skipped and request.input:

@@ -117,20 +117,21 @@ class Nothing(Kind):
 
 @dataclass(frozen=True)
 class Items(Kind):
-    """A list of one kind, of one of the given lengths; of 1 to 8 where none is given."""
+    """A list of one kind, of one of the given lengths; of 1 to `most` where none is given."""
 
     item: Kind
     lengths: tuple[int, ...] = ()
+    most: int = 8
 
     def check(self, value: Any) -> Any:
         if not isinstance(value, list | tuple):
             return super().check(value)
-        if len(value) not in (self.lengths or range(1, 9)):
+        if len(value) not in (self.lengths or range(1, self.most + 1)):
             return super().check(value)
         return tuple(self.item.check(item) for item in value)
 
     def schema(self) -> Schema:
-        least, most = (min(self.lengths), max(self.lengths)) if self.lengths else (1, 8)
+        least, most = (min(self.lengths), max(self.lengths)) if self.lengths else (1, self.most)
         own: Schema = {"items": self.item.schema(), "minItems": least, "maxItems": most}
         return {"type": ["array", "string"], "pattern": EXPRESSION, **own}
 
@@ -147,12 +148,12 @@ class Either(Kind):
     kinds: tuple[Kind, ...]
 
     def check(self, value: Any) -> Any:
-        rejects: list[Reject] = []
         for kind in self.kinds:
             try:
                 return kind.check(value)
             except Reject as e:
-                rejects.append(e)
+                if e.arg:  # the value is of this kind, but not what is in it
+                    raise
         return super().check(value)
 
     def schema(self) -> Schema:
@@ -186,15 +187,15 @@ def kind_of(annotation: Any, low: float | None, high: float | None) -> Kind:
     if origin is tuple:
         return Items(kind_of(inner[0], low, high), (len(inner),))
     if origin in (typing.Union, types.UnionType):
-        return _union([kind_of(option, low, high) for option in inner])
+        return union([kind_of(option, low, high) for option in inner])
     raise TypeError(f"an argument cannot be annotated {annotation}")
 
 
-def _union(kinds: list[Kind]) -> Kind:
+def union(kinds: list[Kind]) -> Kind:
     """Lists of different lengths become one kind, since both are arrays."""
     lists = [kind for kind in kinds if isinstance(kind, Items)]
     others = [kind for kind in kinds if not isinstance(kind, Items)]
     if lists:
         lengths = tuple(n for kind in lists for n in kind.lengths)
-        others.append(Items(lists[0].item, lengths))
+        others.append(lists[0] if len(lists) == 1 else Items(lists[0].item, lengths))
     return others[0] if len(others) == 1 else Either(tuple(others))

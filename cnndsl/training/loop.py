@@ -1,180 +1,227 @@
-"""The loop: epochs of steps over batches, on any device, for any network of one image."""
+"""The loop: epochs of steps, from wherever a run stands."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from cnndsl.graph import Output
 from cnndsl.recipe import Recipe
-from cnndsl.training.data import Samples, Split
+from cnndsl.training.data import Batch, Split
+from cnndsl.training.device import memory_in_use
 from cnndsl.training.errors import TrainError
-from cnndsl.training.order import chunks, order, seed_step, training_chunks
+from cnndsl.training.learner import Learner
+from cnndsl.training.order import Share, Step, training_steps
+from cnndsl.training.signals import Signals, Stopped
+from cnndsl.training.tally import Metrics, Tally
 
 REFRESH = 0.25
 """Seconds between two looks at the loss: each look waits for the device."""
 
-Tick = Callable[[int, float, float], None]
-"""Told now and then: images done in this epoch, mean loss, accuracy."""
 
-Watch = Callable[[int, int], AbstractContextManager[Tick]]
-"""Entered for each epoch, with its number and its count of images."""
+@dataclass(frozen=True)
+class Glance:
+    """What a progress bar shows of an epoch: images done, means so far, share of waiting."""
+
+    done: int
+    loss: float
+    accuracy: float
+    waiting: float
+    memory_mb: float
+
+
+Tick = Callable[[Glance], None]
+"""Told now and then how the epoch goes."""
+
+Watch = Callable[[str, int], AbstractContextManager[Tick]]
+"""Entered for each epoch, with its title and its count of images."""
+
+Save = Callable[["Progress"], None]
+"""Writes down where the run stands."""
+
+
+@dataclass
+class Progress:
+    """Where a run stands: the next step is number `step` of `epoch`."""
+
+    epoch: int = 1
+    step: int = 0
+    rows: list[Metrics] = field(default_factory=list)
+    sums: torch.Tensor | None = None
+    """The tally of the epoch so far, over all processes."""
+    seconds: float = 0.0
+    """Of the epoch so far; spent waiting for images; spent on the epoch's training."""
+    waited: float = 0.0
+    trained: float = 0.0
+
+    def state(self) -> dict[str, Any]:
+        """In values that a checkpoint holds."""
+        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        sums = None if self.sums is None else self.sums.cpu().clone()
+        return own | {"rows": [dataclasses.asdict(row) for row in self.rows], "sums": sums}
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Progress:
+        return cls(**state | {"rows": [Metrics(**row) for row in state["rows"]]})
+
+    def next_epoch(self, row: Metrics) -> None:
+        self.rows.append(row)
+        self.epoch, self.step, self.sums = self.epoch + 1, 0, None
+        self.seconds = self.waited = self.trained = 0.0
+
+    @property
+    def best(self) -> Metrics | None:
+        """The best epoch of the network itself, the first of equals."""
+        own = [row for row in self.rows if not row.stage]
+        return max(own, key=lambda row: row.rank, default=None)
 
 
 @dataclass(frozen=True)
-class Metrics:
-    """One epoch, counted from 1; accuracies from 0 to 1, `lr` that of its last step."""
+class Loop:
+    """A phase of a run: what is trained, on what, and who is told."""
 
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
-    seconds: float
-    samples_per_second: float
-    lr: float
+    learner: Learner
+    data: Split
+    recipe: Recipe
+    sizes: list[tuple[int, int]]
+    """Heights and widths that training draws from."""
+    val_size: tuple[int, int]
+    signals: Signals
+    watch: Watch
+    save: Save
+    stage: str = ""
+    first: int = 1
+    """The number of the phase's first epoch in the run."""
 
-    @property
-    def rank(self) -> tuple[float, float]:
-        """Larger is better: the validation accuracy, then the validation loss."""
-        return self.val_accuracy, -self.val_loss
+    def fit(self, progress: Progress) -> Iterator[Metrics]:
+        """Train from where the progress stands, and yield after each epoch."""
+        last = self.first + self.recipe.epochs - 1
+        while progress.epoch <= last:
+            title = f"{self.stage + ': ' if self.stage else ''}epoch {progress.epoch}/{last}"
+            start = time.perf_counter()
+            with self.watch(title, len(self.data.train)) as tick:
+                tally = self.train_epoch(progress, tick)
+                val_loss, val_accuracy = self.judge(progress, start)
+            progress.seconds += time.perf_counter() - start
+            row = self.row(progress, tally, val_loss, val_accuracy)
+            progress.next_epoch(row)
+            yield row
 
-
-class Tally:
-    """Sums over batches that stay on the device until they are read."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.loss = torch.zeros((), device=device)
-        self.correct = torch.zeros((), dtype=torch.int64, device=device)
-        self.count = 0
-
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count one batch, `loss` being its mean."""
-        self.loss += loss.detach() * len(labels)
-        self.correct += (logits.detach().argmax(1) == labels).sum()
-        self.count += len(labels)
-
-    def read(self) -> tuple[float, float]:
-        """Mean loss and accuracy."""
-        return self.loss.item() / self.count, self.correct.item() / self.count
-
-
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer; the learning rate is set anew at each step."""
-    parameters, lr, decay = model.parameters(), recipe.lr_at(0, 1), recipe.weight_decay
-    if recipe.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, lr, recipe.momentum, weight_decay=decay, nesterov=recipe.nesterov
+    def steps(self, epoch: int) -> list[Step]:
+        """What this process does in an epoch."""
+        world, recipe = self.learner.engine.world, self.recipe
+        samples = self.data.train
+        return training_steps(
+            recipe.seed,
+            epoch,
+            len(samples),
+            recipe.batch_size,
+            self.sizes,
+            Share(world.rank, world.size, recipe.accumulate),
+            recipe.augment.repeats,
+            samples.order(recipe.seed, epoch),
         )
-    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
-    return kind(parameters, lr, weight_decay=decay)
+
+    def train_epoch(self, progress: Progress, tick: Tick) -> Tally:
+        """The steps of an epoch that are still to be done."""
+        learner, engine = self.learner, self.learner.engine
+        steps = self.steps(progress.epoch)
+        batches = Waited(self.data.train.batches([c for s in steps[progress.step :] for c in s]))
+        tally = Tally(engine.device)
+        if progress.sums is not None and engine.main:
+            tally.sums += progress.sums.to(engine.device)
+        learner.train()
+        looked = begun = time.perf_counter()
+        while progress.step < len(steps):
+            number = (progress.epoch - 1) * len(steps) + progress.step
+            in_phase = (progress.epoch - self.first) * len(steps) + progress.step
+            lr = self.recipe.lr_at(in_phase, len(steps))
+            learner.step(steps[progress.step], batches, number, lr, tally)
+            progress.step += 1
+            now = time.perf_counter()
+            if now - looked > REFRESH:
+                self.look(tally, tick, batches.seconds / (now - begun), progress.epoch)
+                looked = now
+            self.pause(progress, tally, now - begun, batches.seconds)
+        progress.sums = tally.sums
+        progress.trained += time.perf_counter() - begun
+        progress.waited += batches.seconds
+        return tally
+
+    def pause(self, progress: Progress, tally: Tally, trained: float, waited: float) -> None:
+        """Write the state down where that is due, and stop where a signal asks for it."""
+        signal = self.learner.engine.agree(self.signals.received)
+        every = self.recipe.save_every
+        if signal or (every and progress.step % every == 0):
+            kept = dataclasses.replace(
+                progress,
+                sums=self.learner.engine.total(tally.sums.clone()),
+                seconds=progress.seconds + trained,
+                trained=progress.trained + trained,
+                waited=progress.waited + waited,
+            )
+            self.save(kept)
+        if signal:
+            raise Stopped(signal)
+
+    def look(self, tally: Tally, tick: Tick, waiting: float, epoch: int) -> None:
+        loss, accuracy = checked(tally, epoch, self.recipe)
+        memory = memory_in_use(self.learner.engine.device) / 1e6
+        world = self.learner.engine.world.size
+        tick(Glance(tally.count * world, loss, accuracy, waiting, memory))
+
+    def judge(self, progress: Progress, start: float) -> tuple[float, float]:
+        """Loss and accuracy on the validation images."""
+        agree = self.learner.engine.agree
+        tally = self.learner.evaluate(
+            self.data.val, self.val_size, lambda: bool(agree(self.signals.received))
+        )
+        if tally is None:
+            progress.seconds += time.perf_counter() - start
+            if progress.sums is not None:
+                progress.sums = self.learner.engine.total(progress.sums.clone())
+            self.save(progress)
+            raise Stopped(agree(self.signals.received))
+        return checked(tally, progress.epoch, self.recipe)
+
+    def row(self, progress: Progress, tally: Tally, loss: float, accuracy: float) -> Metrics:
+        engine = self.learner.engine
+        engine.total(tally.sums)
+        train_loss, train_accuracy = checked(tally, progress.epoch, self.recipe)
+        steps = progress.step
+        last = (progress.epoch - self.first + 1) * steps - 1
+        return Metrics(
+            epoch=progress.epoch,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            val_loss=loss,
+            val_accuracy=accuracy,
+            lr=self.recipe.lr_at(last, steps),
+            seconds=progress.seconds,
+            samples_per_second=tally.count / max(progress.trained, 1e-9),
+            waiting=progress.waited / max(progress.trained, 1e-9),
+            memory_mb=memory_in_use(engine.device) / 1e6,
+            stage=self.stage,
+        )
 
 
-def fit(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    data: Split,
-    recipe: Recipe,
-    heads: Sequence[Output],
-    device: torch.device,
-    watch: Watch,
-) -> Iterator[Metrics]:
-    """Train, and yield after each epoch; the model lies on the device already."""
-    steps = recipe.epochs * steps_per_epoch(len(data.train), recipe)
-    for epoch in range(1, recipe.epochs + 1):
+class Waited(Iterator[Batch]):
+    """Batches, and the seconds that were spent waiting for them."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self.batches, self.seconds = batches, 0.0
+
+    def __next__(self) -> Batch:
         start = time.perf_counter()
-        with watch(epoch, len(data.train)) as tick:
-            tally = train_epoch(model, optimizer, data.train, recipe, heads, device, epoch, tick)
-            loss, accuracy = checked(tally, epoch, recipe)
-            tick(tally.count, loss, accuracy)
-            middle = time.perf_counter()
-            judged = evaluate(model, data.val, recipe, heads, device)
-            val_loss, val_accuracy = checked(judged, epoch, recipe)
-        end = time.perf_counter()
-        last_step = epoch * steps // recipe.epochs - 1
-        yield Metrics(
-            epoch=epoch,
-            train_loss=loss,
-            train_accuracy=accuracy,
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
-            seconds=end - start,
-            samples_per_second=tally.count / (middle - start),
-            lr=recipe.lr_at(last_step, steps),
-        )
-
-
-def steps_per_epoch(count: int, recipe: Recipe) -> int:
-    return len(training_chunks(torch.arange(count), recipe.batch_size))
-
-
-def train_epoch(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    samples: Samples,
-    recipe: Recipe,
-    heads: Sequence[Output],
-    device: torch.device,
-    epoch: int,
-    tick: Tick,
-) -> Tally:
-    """One pass over the training images, in the order that belongs to the epoch."""
-    model.train()
-    parts = training_chunks(order(recipe.seed, epoch, len(samples)), recipe.batch_size)
-    first, steps = (epoch - 1) * len(parts), recipe.epochs * len(parts)
-    tally, looked = Tally(device), time.monotonic()
-    for step, (images, labels) in enumerate(samples.batches(parts), start=first):
-        seed_step(recipe.seed, step)
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.lr_at(step, steps)
-        optimizer.zero_grad()
-        loss, logits = loss_of(model(images), labels, heads, recipe.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        tally.add(loss, logits, labels)
-        if time.monotonic() - looked > REFRESH:
-            tick(tally.count, *checked(tally, epoch, recipe))
-            looked = time.monotonic()
-    return tally
-
-
-@torch.no_grad()
-def evaluate(
-    model: nn.Module,
-    samples: Samples,
-    recipe: Recipe,
-    heads: Sequence[Output],
-    device: torch.device,
-) -> Tally:
-    """One pass over the validation images, in inference; the loss is that of the first output."""
-    model.eval()
-    tally = Tally(device)
-    parts = chunks(torch.arange(len(samples)), recipe.batch_size)
-    for images, labels in samples.batches(parts):
-        result = model(images)
-        logits = result[0] if isinstance(result, tuple) else result
-        tally.add(cross_entropy(logits, labels), logits, labels)
-    return tally
-
-
-def loss_of(
-    result: Tensor | tuple[Tensor, ...], labels: Tensor, heads: Sequence[Output], smoothing: float
-) -> tuple[Tensor, Tensor]:
-    """The weighted sum of the outputs' cross entropies, and the logits that inference gives."""
-    values = result if isinstance(result, tuple) else (result,)
-    losses = [
-        head.loss_weight * cross_entropy(value, labels, label_smoothing=smoothing)
-        for head, value in zip(heads, values, strict=True)
-    ]
-    main = next(i for i, head in enumerate(heads) if not head.train_only)
-    return torch.stack(losses).sum(), values[main]
+        batch = next(self.batches)
+        self.seconds += time.perf_counter() - start
+        return batch
 
 
 def checked(tally: Tally, epoch: int, recipe: Recipe) -> tuple[float, float]:
@@ -183,7 +230,7 @@ def checked(tally: Tally, epoch: int, recipe: Recipe) -> tuple[float, float]:
     if not math.isfinite(loss):
         raise TrainError(
             f"the loss became {loss} in epoch {epoch}",
-            f"a lower learning rate, as in `--lr {recipe.lr_at(0, 1) / 10:g}`, often helps; "
+            f"a lower learning rate, as in `--lr {recipe.optimizer.start / 10:g}`, often helps; "
             "checkpoints of earlier epochs are kept",
         )
     return loss, accuracy

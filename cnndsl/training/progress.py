@@ -1,25 +1,26 @@
-"""What a run shows while an epoch lasts: a bar on a terminal, nothing elsewhere."""
+"""What a run shows: a bar while an epoch lasts, on a terminal, and a line for each epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from cnndsl.training.loop import Metrics, Tick, Watch
+from cnndsl.training.loop import Glance, Tick, Watch
+from cnndsl.training.tally import Metrics
 
 
-def watch_for(bar: bool, epochs: int) -> Watch:
-    """The watch over a run of so many epochs."""
+def watch_for(bar: bool) -> Watch:
+    """The watch over a run; without a bar it shows nothing."""
 
-    def watch(epoch: int, count: int) -> AbstractContextManager[Tick]:
-        return _bar(f"epoch {epoch}/{epochs}", count) if bar else _silence()
+    def watch(title: str, count: int) -> AbstractContextManager[Tick]:
+        return _bar(title, count) if bar else _silence()
 
     return watch
 
 
 @contextmanager
 def _silence() -> Iterator[Tick]:
-    yield lambda done, loss, accuracy: None
+    yield lambda glance: None
 
 
 @contextmanager
@@ -44,21 +45,27 @@ def _bar(title: str, count: int) -> Iterator[Tick]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(title, total=count, shown="")
 
-        def tick(done: int, loss: float, accuracy: float) -> None:
-            shown = f"loss {loss:.3f}, accuracy {accuracy:.1%}"
-            speed = progress.tasks[0].speed
-            shown += f", {speed:,.0f} images/s" if speed else ""
-            progress.update(task, completed=done, shown=shown)
+        def tick(glance: Glance) -> None:
+            shown = glanced(glance, progress.tasks[0].speed)
+            progress.update(task, completed=glance.done, shown=shown)
 
         yield tick
 
 
-def line(metrics: Metrics, epochs: int, best: bool) -> str:
+def glanced(glance: Glance, speed: float | None) -> str:
+    """What stands beside the bar."""
+    parts = [f"loss {glance.loss:.3f}", f"accuracy {glance.accuracy:.1%}"]
+    parts += [f"{speed:,.0f} images/s"] if speed else []
+    return ", ".join([*parts, f"waiting {glance.waiting:.0%}", f"{glance.memory_mb:,.0f} MB"])
+
+
+def line(row: Metrics, last: int, best: bool) -> str:
     """An epoch in one line."""
-    number = f"epoch {metrics.epoch:{len(str(epochs))}}/{epochs}"
+    number = f"epoch {row.epoch:{len(str(last))}}/{last}"
     return (
-        f"{number}  loss {metrics.train_loss:.4f}  accuracy {metrics.train_accuracy:7.2%}  "
-        f"validation: loss {metrics.val_loss:.4f}  accuracy {metrics.val_accuracy:7.2%}  "
-        f"{metrics.samples_per_second:,.0f} images/s  {metrics.seconds:.1f} s"
-        f"{'  best' if best else ''}"
+        f"{row.stage + '  ' if row.stage else ''}{number}  "
+        f"loss {row.train_loss:.4f}  accuracy {row.train_accuracy:7.2%}  "
+        f"validation: loss {row.val_loss:.4f}  accuracy {row.val_accuracy:7.2%}  "
+        f"{row.samples_per_second:,.0f} images/s  waiting {row.waiting:.0%}  "
+        f"{row.memory_mb:,.0f} MB  {row.seconds:.1f} s{'  best' if best else ''}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,16 +15,15 @@ import torch
 from torch import nn
 
 import cnndsl
-from cnndsl.diagnostics import SpecError
+from cnndsl.diagnostics import SpecError, suggest
 from cnndsl.graph import Graph
-from cnndsl.ops.base import Reject
-from cnndsl.recipe import Recipe
-from cnndsl.training import checkpoint, progress, target
-from cnndsl.training.data import Facts, Split, find_facts, load
-from cnndsl.training.device import choose_device
-from cnndsl.training.device import describe as describe_device
+from cnndsl.recipe import Misfit, Recipe, merge, plain, spread
+from cnndsl.training import checkpoint, target
+from cnndsl.training.data import Facts, find_facts
+from cnndsl.training.device import Placement, Request, choose, precise
 from cnndsl.training.errors import TrainError
-from cnndsl.training.loop import Metrics, fit, make_optimizer, steps_per_epoch
+from cnndsl.training.optim import check_patterns
+from cnndsl.training.tally import Metrics
 
 Echo = Callable[[str], None]
 PRINT: Echo = partial(print, flush=True)
@@ -48,55 +47,95 @@ class Result:
         return self.folder / checkpoint.LAST
 
 
+@dataclass(frozen=True)
+class Plan:
+    """All that is decided before a run begins, without an image read or a weight made."""
+
+    spec: str
+    written: Graph
+    """The network as the spec has it."""
+    graph: Graph
+    """The network for the data."""
+    recipe: Recipe
+    facts: Facts
+    size: tuple[int, int]
+    place: Placement
+    folder: Path | None
+    resume: bool
+
+
 def run(
     spec: str | Path,
     variant: str | None = None,
     params: Mapping[str, Any] | None = None,
     input: Sequence[int] | None = None,
     *,
+    recipe: str | None = None,
+    train: Mapping[str, Any] | None = None,
     device: str = "auto",
-    data: str | None = None,
-    data_root: str | Path | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    lr: float | None = None,
-    seed: int | None = None,
     out: str | Path | None = None,
+    resume: bool = False,
     echo: Echo = PRINT,
     bar: bool = False,
 ) -> Result:
     """Compile a spec for a data set and train it; what is not given comes from its `train:`.
 
-    `echo` is given each line of text; `bar` draws a progress bar on the standard error.
+    `recipe` names one of the spec's recipes, and `train` replaces keys of it, as {"epochs": 3,
+    "optimizer": {"lr": 0.1}}. With `resume` and `out`, a run that lies there goes on. `echo` is
+    given each line of text; `bar` draws a progress bar on the standard error. Raises SpecError,
+    TrainError, and signals.Stopped after Ctrl-C or SIGTERM.
     """
-    place = choose_device(device)
-    root = None if data_root is None else Path(data_root)
-    given = {"data": data, "epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed}
-    plain = cnndsl.check(spec, variant, params, input)
-    recipe = make_recipe(plain.train, given)
-    facts = find_facts(recipe.data, root)
-    aimed = target.aim(plain, params or {}, recipe, facts, fixed=input is not None)
+    from cnndsl.training.trainer import execute
+
+    planned = plan(spec, variant, params, input, Request(device), recipe, train or {}, out, resume)
+    return execute(planned, echo, bar)
+
+
+def plan(
+    spec: str | Path,
+    variant: str | None,
+    params: Mapping[str, Any] | None,
+    input: Sequence[int] | None,
+    request: Request,
+    recipe: str | None,
+    train: Mapping[str, Any],
+    out: str | Path | None,
+    resume: bool,
+) -> Plan:
+    """Check everything that a run needs; raises SpecError or TrainError."""
+    place = choose(request)
+    folder = None if out is None else Path(out)
+    earlier = checkpoint.run_folder(spec)
+    if earlier is not None:
+        spec = earlier / checkpoint.RUN
+        folder = earlier if resume and folder is None else folder
+    if resume and folder is None:
+        raise TrainError("`--resume` needs a run", "name its folder, as in `-o runs/NAME`")
+    if restarted() and folder is None:
+        raise TrainError("a run that begins anew needs its folder", "name it with `-o DIR`")
+    written = cnndsl.check(spec, variant, params, input)
+    made = make_recipe(written, recipe, train)
+    facts = find_facts(made.data)
+    aimed = target.aim(written, params or {}, made, facts, fixed=input is not None)
     graph = _recheck(spec, variant, aimed, facts)
     target.check_outputs(graph, facts)
-    if changed := target.describe(plain, graph, facts):
-        echo(changed)
-    folder = checkpoint.make_folder(None if out is None else Path(out), _slug(graph, recipe))
-    with _in_words(folder):
-        split = load(recipe.data, root, recipe.seed, aimed.size, place, echo)
-        torch.manual_seed(recipe.seed)
-        model = cnndsl.build(graph).to(place).to(memory_format=torch.channels_last)
-        _introduce(model, split, facts, recipe, place, echo)
-        echo(f"writing to {folder}")
-        return _train(model, graph, split, facts, recipe, place, folder, echo, bar)
+    target.check_sizes(graph, made)
+    check_patterns([name for node in graph.layers for name in node.weights], made)
+    place = precise(place, made.precision)
+    return Plan(str(spec), written, graph, made, facts, aimed.size, place, folder, resume)
 
 
-def make_recipe(spec: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
-    """The spec's recipe with what the command line gives put over it."""
-    stated = {name: value for name, value in given.items() if value is not None}
-    own = {name: value for name, value in spec.items() if name != "params"}
+def make_recipe(graph: Graph, name: str | None, given: Mapping[str, Any]) -> Recipe:
+    """One of the spec's recipes with what the command line gives put over it."""
+    own: Mapping[str, Any] = graph.train
+    if name is not None:
+        if name not in graph.recipes:
+            help = suggest(name, list(graph.recipes)) or "it has none"
+            raise TrainError(f"{graph.name} has no recipe `{name}`", help)
+        own = graph.recipes[name]
     try:
-        return Recipe.create({**own, **stated})
-    except Reject as e:
+        return Recipe.create(merge(own, spread(Recipe, given)))
+    except Misfit as e:
         raise TrainError(e.message, e.help) from e
 
 
@@ -115,71 +154,19 @@ def _recheck(spec: str | Path, variant: str | None, aimed: target.Target, facts:
         ) from e
 
 
-def _introduce(
-    model: nn.Module,
-    split: Split,
-    facts: Facts,
-    recipe: Recipe,
-    device: torch.device,
-    echo: Echo,
-) -> None:
-    """The first lines of a run: what is trained, on what, where and how."""
-    weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    echo(
-        f"{facts.name}: {len(split.train):,} images to train on, {len(split.val):,} to validate, "
-        f"{len(facts.classes)} classes"
-    )
-    echo(
-        f"epochs: {recipe.epochs}, each of {steps_per_epoch(len(split.train), recipe):,} steps, "
-        f"batches of {recipe.batch_size}, {recipe.optimizer}, lr {recipe.lr_at(0, 1):g} "
-        f"({recipe.schedule}), seed {recipe.seed}"
-    )
-    echo(f"{weights:,} parameters on {describe_device(device)}")
-
-
-def _train(
-    model: nn.Module,
-    graph: Graph,
-    split: Split,
-    facts: Facts,
-    recipe: Recipe,
-    device: torch.device,
-    folder: Path,
-    echo: Echo,
-    bar: bool,
-) -> Result:
-    optimizer = make_optimizer(model, recipe)
-    watch = progress.watch_for(bar, recipe.epochs)
-    about = _about(graph, facts, recipe)
-    rows: list[Metrics] = []
-    for metrics in fit(model, optimizer, split, recipe, graph.outputs, device, watch):
-        best = not rows or metrics.rank > max(row.rank for row in rows)
-        rows.append(metrics)
-        state = {
-            **about,
-            "epoch": metrics.epoch,
-            "step": metrics.epoch * steps_per_epoch(len(split.train), recipe),
-            "metrics": dataclasses.asdict(metrics),
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-        }
-        checkpoint.save(folder, state, best)
-        checkpoint.write_metrics(folder, rows)
-        echo(progress.line(metrics, recipe.epochs, best))
-    top = max(rows, key=lambda row: row.rank)
-    echo(f"best: {top.val_accuracy:.2%} in epoch {top.epoch}, {folder / checkpoint.BEST}")
-    return Result(folder, tuple(rows), top, model)
-
-
-def _about(graph: Graph, facts: Facts, recipe: Recipe) -> dict[str, Any]:
+def about(planned: Plan) -> dict[str, Any]:
     """What a checkpoint says of the network and the run, in plain values."""
+    from cnndsl.training.runfile import structure
+
+    graph = planned.graph
     return {
         "spec": graph.name,
         "variant": graph.variant,
         "params": {name: _plain(value) for name, value in graph.params.items()},
         "input": list(graph.inputs[0].shape),
-        "classes": list(facts.classes),
-        "recipe": dataclasses.asdict(recipe),
+        "classes": list(planned.facts.classes),
+        "recipe": plain(planned.recipe),
+        "structure": structure(graph),
     }
 
 
@@ -190,18 +177,59 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def _slug(graph: Graph, recipe: Recipe) -> str:
-    return re.sub(r"[^\w.-]+", "-", f"{target.title(graph)}-{recipe.data}").strip(".-")
+MAY_CHANGE = ("epochs", "save_every", "early_stopping", "compile", "val")
+"""Keys of a recipe that a run may go on with other values of; and `data.root`, `data.workers`."""
+
+
+def check_resumed(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Refuse to go on with another network or recipe than the run began with."""
+    for key in ("structure", "classes", "input"):
+        if old.get(key) != new[key]:
+            raise TrainError(
+                f"the run is of another network: {key} was {old.get(key)}, now {new[key]}",
+                "go on with the run's own `run.yaml`",
+            )
+    before, now = (_fixed(state["recipe"]) for state in (old, new))
+    for key in now:
+        if before.get(key) != now[key]:
+            raise TrainError(
+                f"the run began with train.{key} {before.get(key)}, not {now[key]}",
+                f"a run goes on as it began; {', '.join(MAY_CHANGE)} may change",
+            )
+
+
+def _fixed(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    data = {k: v for k, v in recipe["data"].items() if k not in ("root", "workers", "cache_gb")}
+    return {k: v for k, v in recipe.items() if k not in (*MAY_CHANGE, "data")} | {"data": data}
+
+
+def slug(planned: Plan) -> str:
+    """The name of a run's folder."""
+    name = f"{target.title(planned.graph)}-{planned.recipe.data.name}"
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-")
+
+
+def restarted() -> bool:
+    """Whether torchrun has started this process anew after a failure."""
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
 
 @contextlib.contextmanager
-def _in_words(folder: Path) -> Iterator[None]:
+def in_words(folder: Path, main: bool) -> Iterator[None]:
     """Say in words what PyTorch tells of a run that cannot go on, and leave no empty folder."""
     try:
         yield
     except torch.OutOfMemoryError as e:
         raise TrainError(
-            f"out of memory on the GPU: {str(e).splitlines()[0]}", "use a smaller `--batch-size`"
+            f"out of memory on the GPU: {str(e).splitlines()[0]}",
+            "use a smaller `--batch-size`, or `--set train.accumulate=4`",
+        ) from e
+    except RuntimeError as e:
+        if not (isinstance(e, torch.distributed.DistError) or "gloo" in str(e)):
+            raise
+        raise TrainError(
+            "another process of the run has ended",
+            "go on from the last checkpoint with `--resume`",
         ) from e
     except ValueError as e:
         if "more than 1 value per channel" not in str(e):
@@ -211,5 +239,6 @@ def _in_words(folder: Path) -> Iterator[None]:
             "use a larger `--batch-size` or a larger input",
         ) from e
     finally:
-        with contextlib.suppress(OSError):
-            folder.rmdir()  # succeeds where it is empty alone
+        if main:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # succeeds where it is empty alone

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cnndsl.costs import replay
 from cnndsl.graph import Graph
+from cnndsl.ops.base import Shape
 from cnndsl.recipe import Recipe
 from cnndsl.training.data import Facts
 from cnndsl.training.errors import TrainError
@@ -40,7 +42,7 @@ def aim(
     if recipe.size is not None and not fixed:
         height = width = recipe.size
     own = {"classes": len(facts.classes)} if "classes" in graph.params else {}
-    recommended = graph.train.get("params", {})
+    recommended = recipe.params or {}
     return Target((facts.channels, height, width), {**recommended, **own, **params})
 
 
@@ -52,6 +54,29 @@ def _image(graph: Graph) -> tuple[int, int, int]:
         raise TrainError(f"training needs a network of one image, {graph.name} takes {found}")
     channels, height, width = shapes[0]
     return channels, height, width
+
+
+def training_sizes(recipe: Recipe, size: tuple[int, int]) -> list[tuple[int, int]]:
+    """The heights and widths that training draws from."""
+    return [(side, side) for side in recipe.sizes] if recipe.sizes else [size]
+
+
+def validation_size(recipe: Recipe, size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of validation."""
+    return (recipe.val.crop, recipe.val.crop) if recipe.val.crop else size
+
+
+def check_sizes(graph: Graph, recipe: Recipe) -> None:
+    """Every size that images come in must fit the network's weights."""
+    channels, *size = graph.inputs[0].shape
+    sizes = [("sizes", side) for side in recipe.sizes or ()]
+    sizes += [("val.crop", recipe.val.crop)] if recipe.val.crop else []
+    for key, side in sizes:
+        if [side, side] != size and not all(replay(graph, Shape((channels, side, side)))):
+            raise TrainError(
+                f"train.{key}: the weights of {graph.name} do not fit images of {side}×{side}",
+                "only networks that end in global pooling take several sizes",
+            )
 
 
 def check_outputs(graph: Graph, facts: Facts) -> None:

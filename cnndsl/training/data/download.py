@@ -10,23 +10,26 @@ import torch
 from torchvision import datasets
 
 from cnndsl.patience import patience
-from cnndsl.training.data import Bytes
+from cnndsl.training.data.digits import Bytes
+from cnndsl.training.data.locks import locked
 from cnndsl.training.errors import TrainError
 
-_CLASSES = {
+_SETS = {
     "mnist": datasets.MNIST,
     "fashion_mnist": datasets.FashionMNIST,
     "cifar10": datasets.CIFAR10,
+    "cifar100": datasets.CIFAR100,
 }
 
 
 def read_torchvision(name: str, root: Path, echo: Callable[[str], None]) -> tuple[Bytes, Bytes]:
-    """The training and the test part, as bytes."""
-    return _bytes(_open(name, root, True, echo)), _bytes(_open(name, root, False, echo))
+    """The training and the test part, as bytes; of several processes one downloads them."""
+    with locked(root):
+        return _bytes(_open(name, root, True, echo)), _bytes(_open(name, root, False, echo))
 
 
 def _open(name: str, root: Path, train: bool, echo: Callable[[str], None]) -> Any:
-    kind = _CLASSES[name]
+    kind = _SETS[name]
     try:
         return kind(str(root), train=train, download=False)
     except RuntimeError:  # what torchvision raises where files are missing or damaged
@@ -50,7 +53,7 @@ def _unreadable(name: str, root: Path, error: Exception) -> TrainError:
 
 
 def _bytes(data: Any) -> Bytes:
-    """[count, height, width] or [count, height, width, channels] with the channels moved ahead."""
+    """[count, height, width] or [count, height, width, channels], the latter as it is."""
     images = torch.as_tensor(data.data)
-    images = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2).contiguous()
+    images = images.unsqueeze(-1) if images.dim() == 3 else images
     return images, torch.as_tensor(data.targets, dtype=torch.int64)

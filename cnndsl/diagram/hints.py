@@ -1,44 +1,37 @@
-"""Hints for the layout of a plan: where titles stand, and what stands side by side."""
+"""Hints for Graphviz: where titles stand, and what stands side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from cnndsl.diagram.plan import Edge, Group, Item, Kind, Link, Plan, boxes
+from cnndsl.diagram.plan import Edge, Group, Item, Link, Plan, boxes
 
 Rows = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Hints:
     """Edges by their number in the plan, groups and boxes by their ids.
 
     `titles` are the groups whose title stands right of their first row, inner ones first, by the
     last edge into it: a title above would be crossed by edges. `rows` are branches that begin in
-    one row, by the group that holds them, and `loose` the edges that leave a group of several
-    columns.
+    one row, by the group that holds them.
     """
 
     titles: Mapping[int, tuple[str, ...]]
     rows: Mapping[str, Rows]
-    loose: frozenset[int]
 
 
-def arrange(plan: Plan) -> Layout:
+def hints(plan: Plan) -> Hints:
     """The hints for a plan."""
     home = _homes(plan.items, "")
     titles: dict[int, tuple[str, ...]] = {}
-    loose: set[int] = set()
     for group in reversed(plan.groups):
-        ids = {box.id: box.kind for box in boxes(group.items)}
-        entry = _last_entry(plan.edges, ids)
+        entry = _last_entry(plan.edges, {box.id for box in boxes(group.items)})
         if entry is not None:
             titles[entry] = (*titles.get(entry, ()), group.id)
-        if Kind.JOINT in ids.values():
-            out = [e.source in ids and e.target not in ids for e in plan.edges]
-            loose |= {index for index, leaves in enumerate(out) if leaves}
-    return Layout(titles, _rows(plan.edges, home), frozenset(loose))
+    return Hints(titles, _rows(plan.edges, home))
 
 
 def title_id(group: str) -> str:
