@@ -4,8 +4,8 @@
 
 The same changes on the same images, normalized and in batches; both in turn in one process, medians
 of the ratio, above 1 where ours is faster. `small`: 32 × 32, padded, cropped and mirrored, in
-memory, for which we use no processes; `policy`: the same with trivialaugment; `folder`: JPEG files, a
-random crop of 224 × 224, mirrored.
+memory, for which we use no processes; `policy`: the same with trivialaugment; `folder`: JPEG files,
+a random crop of 224 × 224, mirrored.
 """
 
 from __future__ import annotations

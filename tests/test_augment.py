@@ -187,6 +187,15 @@ def test_policies(policy: str, name: str, cifar: dict[str, Any], folder: Path) -
             ],
         ),
         (
+            {"resize": [18, 24], "flip": 0.5},
+            [
+                v2.RandomShortestSize(list(range(18, 25))),
+                v2.RandomCrop(16),
+                v2.RandomHorizontalFlip(),
+            ],
+        ),
+        ({"resize": 20}, [v2.Resize(20), v2.RandomShortestSize([20]), v2.RandomCrop(16)]),
+        (
             {
                 "random_resized_crop": [0.5, 0.6],
                 "crop_ratio": [1, 1],

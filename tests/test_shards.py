@@ -374,7 +374,7 @@ def test_the_next_shards_are_fetched_ahead(server: Server, shards: Path, home: P
     chunks = chunked(30, 5)
     begun = train.batches(chunks)
     next(begun)
-    for _ in range(200):
+    for _ in range(1000):
         if server.count(".tar") == 1 + GROUP:
             break
         time.sleep(0.01)

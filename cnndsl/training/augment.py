@@ -29,7 +29,8 @@ ERASED_RATIO = (0.3, 3.3)
 
 def needs_pictures(augment: Augment) -> bool:
     """Whether images must be changed one by one, not as a batch."""
-    return bool(augment.random_resized_crop or augment.policy or _jitter(augment))
+    crops = augment.random_resized_crop or augment.resize
+    return bool(crops or augment.policy or _jitter(augment))
 
 
 def uniforms(count: int, word: str, seed: int, chunk: Chunk) -> Tensor:
@@ -135,6 +136,14 @@ class ImageAugmenter:
                 v2.RandomResizedCrop(
                     size, own.random_resized_crop, own.crop_ratio, interpolation=self._mode
                 )
+            ]
+        if own.resize:
+            low, high = own.resize if isinstance(own.resize, tuple) else (own.resize, own.resize)
+            sides = list(range(low, high + 1))
+            pad = own.pad_crop or None
+            return [
+                v2.RandomShortestSize(sides, interpolation=self._mode),
+                v2.RandomCrop(size, pad, pad_if_needed=True),
             ]
         resize = v2.Resize(size, self._mode) if self.stretch else Cover(size, self._mode)
         crop = v2.RandomCrop(size, own.pad_crop) if own.pad_crop else v2.CenterCrop(size)

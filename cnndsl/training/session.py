@@ -225,6 +225,11 @@ def in_words(folder: Path, main: bool) -> Iterator[None]:
             "use a smaller `--batch-size`, or `--set train.accumulate=4`",
         ) from e
     except RuntimeError as e:
+        if "DataLoader worker" in str(e):
+            raise TrainError(
+                f"a process that reads images ended: {' '.join(str(e).split())}",
+                "where memory is short, use fewer `--workers` or a smaller `--batch-size`",
+            ) from e
         if not (isinstance(e, torch.distributed.DistError) or "gloo" in str(e)):
             raise
         raise TrainError(

@@ -99,7 +99,7 @@ def _read_bytes(recipe: Recipe, facts: Facts, echo: Callable[[str], None]) -> tu
         return split_digits(*read_digits())
     from cnndsl.training.data.download import read_torchvision
 
-    return read_torchvision(facts.name, Path(recipe.data.root or "data"), echo)
+    return read_torchvision(facts.name, Path(recipe.data.root or "data").expanduser(), echo)
 
 
 def _augmented(

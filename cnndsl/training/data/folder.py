@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 from torchvision.datasets import ImageFolder
 
 from cnndsl.recipe.sections import Data
+from cnndsl.training.data.loader import Listed
 from cnndsl.training.data.view import read_image
 from cnndsl.training.errors import TrainError
-from cnndsl.training.order import Chunk, order
+from cnndsl.training.order import order
 
 Sample = tuple[str, int]
 """The path of an image and its class."""
@@ -23,7 +23,7 @@ Sample = tuple[str, int]
 LAYOUT = "images of each class stand in DIR/train/CLASS and DIR/val/CLASS, or in DIR/CLASS"
 
 
-class Files:
+class Files(Listed):
     """Images in files; the paths stand in one array, which processes share without copying it."""
 
     def __init__(self, samples: Sequence[Sample]) -> None:
@@ -36,12 +36,6 @@ class Files:
     def image(self, index: int) -> Image.Image:
         path = self.path(index)
         return read_image(path, path)
-
-    def order(self, seed: int, epoch: int) -> Tensor:
-        return order(seed, epoch, len(self.labels))
-
-    def ahead(self, chunks: Sequence[Chunk]) -> Iterator[None]:
-        yield from (None for _ in chunks)
 
 
 def class_names(data: Data) -> tuple[str, ...]:
@@ -93,7 +87,7 @@ def _root(data: Data) -> Path:
             "data set `folder` needs a folder of images",
             f"name it with `--data-root DIR`: {LAYOUT}",
         )
-    return Path(data.root)
+    return Path(data.root).expanduser()
 
 
 def _is_split(root: Path) -> bool:

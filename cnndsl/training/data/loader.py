@@ -39,7 +39,19 @@ class Source(Protocol):
         """Advanced as each chunk is asked for, to prepare what follows."""
 
 
-class Arrays:
+class Listed:
+    """Images that are as good to read in any order."""
+
+    labels: Tensor
+
+    def order(self, seed: int, epoch: int) -> Tensor:
+        return order(seed, epoch, len(self.labels))
+
+    def ahead(self, chunks: Sequence[Chunk]) -> Iterator[None]:
+        yield from (None for _ in chunks)
+
+
+class Arrays(Listed):
     """Images in memory as pictures."""
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
@@ -48,12 +60,6 @@ class Arrays:
     def image(self, index: int) -> Image.Image:
         pixels = self.images[index].numpy()
         return Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0])
-
-    def order(self, seed: int, epoch: int) -> Tensor:
-        return order(seed, epoch, len(self.labels))
-
-    def ahead(self, chunks: Sequence[Chunk]) -> Iterator[None]:
-        yield from (None for _ in chunks)
 
 
 class Reader(Dataset[Tensor | TrainError]):

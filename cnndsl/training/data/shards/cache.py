@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -86,7 +87,7 @@ class Cache:
                 self._download(url, path)
 
     def _download(self, url: str, path: Path) -> None:
-        part = path.with_name(f"{path.name}.part")
+        part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
         for attempt in range(TRIES):
             try:
                 self._transfer(url, part)

@@ -27,9 +27,10 @@ def root_of(data: Data) -> str:
             f"shards cannot be read from {data.root}",
             "they are read from a folder, from http:// or from https://",
         )
-    if not Path(data.root).is_dir():
-        raise TrainError(f"no shards to train on: {data.root} is not a folder", "")
-    return data.root
+    root = Path(data.root).expanduser()
+    if not root.is_dir():
+        raise TrainError(f"no shards to train on: {root} is not a folder", "see `--data-root DIR`")
+    return str(root)
 
 
 def class_names(data: Data) -> tuple[str, ...]:
