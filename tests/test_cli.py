@@ -27,7 +27,9 @@ def test_table_of_layers() -> None:
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["path", "op", "output", "params", "macs"]
     assert any(line.split()[:3] == ["0", "conv", "5×5,"] for line in lines)
-    assert "61,706 parameters, 416,520 multiply-adds" in lines[-1]
+    assert "61,706 parameters, 416,520 multiply-adds" in lines[-3]
+    assert lines[-2].startswith("activations of one sample: 40.8 kB in inference, the most at 1;")
+    assert lines[-1] == "depth 5, receptive field 16, stride 4"
 
 
 @pytest.mark.parametrize("spec", ["specs/inception.yaml", "specs/resnet.yaml:resnet50", "resnet50"])
@@ -62,8 +64,8 @@ def test_check_shapes_finds_a_wrong_variant(tmp_path: Path) -> None:
 def test_json() -> None:
     told = json.loads(run("build", "googlenet", "--json").stdout)
     assert list(told) == [
-        *("name", "variant", "input", "outputs", "params", "macs", "min_input", "layers"),
-        "diagnostics",
+        *("name", "variant", "input", "outputs", "params", "macs", "min_input", "depth"),
+        *("memory", "receptive_field", "window", "stride", "layers", "diagnostics"),
     ]
     assert told["variant"] == "googlenet"
     assert told["input"] == [3, 224, 224]
@@ -77,7 +79,15 @@ def test_json() -> None:
         "output": [64, 112, 112],
         "params": 9408,
         "macs": 118013952,
+        "memory": 3211264,
+        "receptive_field": [7, 7],
+        "window": [7, 7],
+        "stride": [2, 2],
     }
+    assert (
+        sum(layer["memory"] for layer in told["layers"]) + 4 * 3 * 224**2
+        == (told["memory"]["training"])
+    )
     merge = next(layer for layer in told["layers"] if layer["op"] == "concat")
     assert [shape[0] for shape in merge["input"]] == [64, 128, 32, 32]
 

@@ -34,7 +34,15 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [*PAGES, "docs/architecture.md", "docs/ops.md", "docs/recipe.md", "docs/zoo.md"]
+    "page",
+    [
+        *PAGES,
+        "docs/architecture.md",
+        "docs/costs.md",
+        "docs/ops.md",
+        "docs/recipe.md",
+        "docs/zoo.md",
+    ],
 )
 def test_links_lead_to_files(page: str) -> None:
     path = ROOT / page

@@ -146,7 +146,7 @@ def test_values_may_come_from_anywhere(
         plan = make_plan(cnndsl.check(tmp_path / "net.yaml"), depth=depth)
         figure = make_figure(plan, across=across, columns=columns)
         assert not list(faults(figure))
-        drawn = {wire.target for wire in plan.wires} | {wire.source for wire in plan.wires}
+        drawn = {end for edge in plan.edges for end in (edge.source, edge.target)}
         ends = {key for line in figure.lines for key in (line.wire.source, line.wire.target)}
         assert drawn <= ends
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measured import peak_bytes, saved_bytes, storage_of, tensors_of
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.convnext import LayerNorm2d
@@ -23,6 +24,8 @@ from torchvision.models.shufflenetv2 import channel_shuffle
 from cnndsl.ops import registry
 from cnndsl.ops.base import Call, Op, Reject, Shape
 from cnndsl.ops.kinds import Choice, Either, Items, Kind, Nothing, Number, Truth
+from cnndsl.ops.memory import FLOAT
+from cnndsl.ops.reading import Along
 
 torch.set_num_threads(1)
 
@@ -265,6 +268,127 @@ def check_overwritable(call: Call, form: Call | str | None, x: Shape) -> None:
     y.sum().backward()
 
 
+# Memory: what autograd keeps, what inference makes on the way, and what shares memory
+
+
+@every_op
+def test_memory_is_pytorchs(op_type: type[Op]) -> None:
+    @settings(HUNT, max_examples=30)
+    @given(ops_on_inputs(op_type))
+    def agrees(case: tuple[Op, Shape]) -> None:
+        op, x = case
+        if ours(op, x) is not None:
+            for inplace in {False, op.inplace}:
+                check_memory(op, (x,), runnable(op, x, inplace), inplace)
+
+    agrees()
+
+
+def runnable(op: Op, x: Shape, inplace: bool) -> nn.Module:
+    """The op's module; what is no more than a parameter becomes one that applies it."""
+    call, form = op.module(x), op.function(x)
+    assert call is not None
+    module = make(call, **({"inplace": True} if inplace else {}))
+    if isinstance(module, nn.Module):
+        return module
+    assert isinstance(form, str)
+    applied = nn.Module()
+    applied.parameter = module
+    applied.forward = lambda batch: compute(form, batch, parameter=module)
+    return applied
+
+
+def check_memory(op: Op, xs: tuple[Shape, ...], module: nn.Module, inplace: bool) -> None:
+    """The claims of `shares`, `kept` and `scratch`, by batches of 2 and 3."""
+    kept, out = op.kept(*xs, inplace=inplace), op.infer(xs)
+    sizes = [FLOAT * x.size for x in xs]
+    saved = [training_bytes(module.train(), xs, count) for count in (2, 3)]
+    inputs = sum(sizes) if kept.input else 0
+    shared = inplace or op.shares(*xs, training=True)
+    output = FLOAT * out.size if kept.output and not (shared and kept.input) else 0
+    assert saved[1] - saved[0] == inputs + output + kept.own
+    assert saved[0] == 2 * (inputs + output + kept.own) + kept.batch
+    batches = [[torch.randn(count, *x) for x in xs] for count in (2, 3)]
+    own = tensors_of(module.eval())
+    peaks = [peak_bytes(module, batch, own) for batch in batches]
+    shared = inplace or op.shares(*xs, training=False)
+    output = 0 if shared else FLOAT * out.size
+    assert peaks[1] - peaks[0] == sum(sizes) + output + op.scratch(*xs)
+    given = batches[0]
+    assert (storage_of(module(*given)) == storage_of(given[0])) == shared
+
+
+def training_bytes(module: nn.Module, xs: tuple[Shape, ...], count: int) -> int:
+    batch = [torch.randn(count, *x, requires_grad=True) for x in xs]
+    inner = [x.clone() for x in batch]  # in place works on no leaves
+    return saved_bytes(module, inner, tensors_of(module))
+
+
+# Receptive fields
+
+
+@every_op
+def test_reading_is_pytorchs(op_type: type[Op]) -> None:
+    @settings(HUNT, max_examples=30)
+    @given(ops_on_inputs(op_type))
+    def agrees(case: tuple[Op, Shape]) -> None:
+        op, x = case
+        if ours(op, x) is not None and x.size < 200:
+            check_reading(op, x)
+
+    agrees()
+
+
+def check_reading(op: Op, x: Shape) -> None:
+    """Each output depends on no more than the op says, and in rows and columns on no less."""
+    found = dependence(runnable(op, x, False).double().eval(), x)
+    out = op.infer((x,))
+    for dim, reading in enumerate(op.reads(x, out)):
+        if not isinstance(reading, Along):
+            continue
+        others = [d for d in range(len(x) + len(out)) if d not in (reading.to, len(out) + dim)]
+        pairs = (
+            found.sum(others) > 0 if others else found
+        )  # by place of the output, and of the input
+        for place in range(out[reading.to]):
+            read = pairs[place].nonzero().flatten().tolist()
+            group, index = divmod(place, len(reading.reads))
+            span = reading.reads[index]
+            first, last = (1, 0) if span is None else (s + group * reading.step for s in span)
+            if "padding_mode" in op.args or ("mode" in op.args and (first < 0 or last >= x[dim])):
+                continue  # filled from the image, or cut off at its border
+            assert all(first <= i <= last for i in read)
+            if dim and found.any() and 0 <= first <= last < x[dim]:
+                assert read
+                assert (read[0], read[-1]) == (first, last)
+
+
+def dependence(module: nn.Module, x: Shape) -> Tensor:
+    """Which output values change with which input values, [*out, *x] of one sample."""
+    base = torch.rand(*x, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.1
+    steps = 1000 * torch.eye(x.size, dtype=torch.float64).reshape(x.size, *x)
+    before = first_of_two(module, base, base)
+    alone = same(first_of_two(module, base, base + 1), before).all()
+    changed = torch.zeros(x.size, *before.shape, dtype=torch.bool)
+    for moved in (base + steps, base - steps):
+        if alone:
+            with torch.no_grad():
+                values = module(torch.cat([moved, base[None]]))[:-1]
+        else:  # normalization over the batch
+            values = torch.stack([first_of_two(module, one, base) for one in moved])
+        changed |= ~same(values, before)
+    return changed.movedim(0, -1).reshape(*before.shape, *x)
+
+
+def first_of_two(module: nn.Module, x: Tensor, other: Tensor) -> Tensor:
+    with torch.no_grad():
+        return module(torch.stack([x, other]))[0]
+
+
+def same(a: Tensor, b: Tensor) -> Tensor:
+    return torch.isclose(a, b, rtol=1e-9, atol=0, equal_nan=True)
+
+
 # Merges
 
 
@@ -278,6 +402,15 @@ def neighbours(rank: int) -> st.SearchStrategy[tuple[Shape, ...]]:
         return st.lists(st.just(Shape(base)) | one, min_size=2, max_size=3).map(tuple)
 
     return sides.flatmap(changed)
+
+
+class Merged(nn.Module):
+    def __init__(self, op: Op, xs: tuple[Shape, ...]) -> None:
+        super().__init__()
+        self.form = op.function(*xs)
+
+    def forward(self, *batches: Tensor) -> Tensor:
+        return compute(self.form, *batches)
 
 
 @pytest.mark.parametrize("op_type", MERGES.values(), ids=MERGES.keys())
@@ -296,6 +429,7 @@ def test_merge_agrees_with_pytorch(op_type: type[Op]) -> None:
         else:
             assert op.infer(xs) == sample(y)
             assert op.overwritable
+            check_memory(op, xs, Merged(op, xs), False)
             y.zero_()
             y.sum().backward()
 
@@ -320,6 +454,8 @@ def test_shares_are_chunks(count: int, each: int, data: st.DataObject) -> None:
     part = compute(form, batch)
     assert share.infer((x,)) == sample(part)
     assert torch.equal(part, batch[:, index * each : (index + 1) * each])
+    assert share.shares(x, training=True)
+    assert storage_of(part) == storage_of(batch)
     with pytest.raises(Reject, match="5 channels"):
         registry()["share"].create({"index": 0, "of": 3}).infer((Shape((5, 3, 2)),))
 

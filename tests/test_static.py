@@ -26,9 +26,12 @@ LAYERS: dict[str, set[str]] = {
     "source": {"diagnostics", "faults", "expr"},
     "ops": {"expr", "diagnostics"},
     "graph": {"ops", "diagnostics"},
+    "plan": {"graph", "ops"},
+    "costs": {"graph", "ops", "plan"},
+    "amounts": set(),
     "syntax": {"expr", "diagnostics"},
 }
-BACK_ENDS = {"emitter", "builder", "exporter", "verify", "diagram", "costs", "summary"}
+BACK_ENDS = {"emitter", "builder", "exporter", "verify", "diagram", "plan", "costs", "summary"}
 MAY_IMPORT_TORCH = {"builder", "exporter", "importer", "modules", "training", "verify", "weights"}
 
 
@@ -81,6 +84,8 @@ STATIC = [
     ["build", "resnet50", "--check-shapes"],
     ["build", "googlenet", "--json"],
     ["draw", "lenet"],
+    ["compare", "resnet50", "lenet", "--sort", "macs"],
+    ["compare", "vgg16", "--profile"],
     ["sweep", "resnet_cifar", "--set", "n=1,2", "--dry-run"],
     ["schema"],
     ["--help"],
@@ -92,7 +97,7 @@ def test_static_commands_load_no_torch(args: list[str]) -> None:
     code = (
         "import sys\nfrom cnndsl.cli import main\n"
         "try: main()\nexcept SystemExit as e: code = e.code\n"
-        "heavy = {'torch', 'torchvision', 'numpy'} & set(sys.modules)\n"
+        "heavy = {'torch', 'torchvision', 'numpy', 'matplotlib'} & set(sys.modules)\n"
         "assert not code and not heavy, (code, heavy)"
     )
     done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, cwd=ROOT)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,12 @@ from cnndsl.sweep.ranges import Range, RangeError, read_range
 from cnndsl.sweep.report import pareto, table
 from cnndsl.sweep.results import Outcome, Row, read_rows
 from cnndsl.sweep.space import Candidate, Space, read_axes
+from cnndsl.sweep.trial import Trial
 from cnndsl.training import session
 from cnndsl.training.device import Request
+from cnndsl.training.errors import TrainError
+
+ROOT = Path(__file__).parent.parent
 
 NET = """
 name: net
@@ -373,7 +379,7 @@ def test_a_failing_trial_is_a_row(net: Path) -> None:
     assert "failed, 1 of 2:" in done.stdout
     again = sweep("net.yaml", *args, "--device", "cpu", "--resume", "-o", "sweeps/net-digits")
     assert again.exit_code == 1
-    assert "1 of them done before" in again.stdout
+    assert "1 of them trained before" in again.stdout
 
 
 def test_a_surprise_is_a_row_too(net: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,7 +403,7 @@ def test_resume_trains_what_is_missing(net: Path) -> None:
     assert "s holds an earlier sweep\nhelp: go on with it by `--resume`" in refused.stderr
     more = sweep(*args, "--set", "width=6,8", "--resume")
     assert more.exit_code == 0, more.output
-    assert "2 candidates, 2 to train, 1 of them done before" in more.stdout
+    assert "2 candidates, 2 kept, 1 of them trained before\n" in more.stdout
     rows = rows_of("s")
     assert {name: row["status"] for name, row in rows.items()} == dict.fromkeys(
         ("width-6", "width-8", "width-4"), "done"
@@ -416,6 +422,17 @@ def test_resume_with_more_epochs_goes_on(net: Path) -> None:
     for name in ("width-4", "width-8"):
         gone_on, at_once = (Path(s, name, "best.safetensors").read_bytes() for s in "st")
         assert gone_on == at_once
+
+
+def test_resume_with_another_recipe_keeps_both(net: Path) -> None:
+    args = ["net.yaml", "--set", "width=4,8", "--device", "cpu", "-o", "s"]
+    sweep(*args)
+    before = rows_of("s")
+    assert sweep(*args, "--lr", "0.001", "--resume").exit_code == 0
+    rows = rows_of("s")
+    assert len(rows) == 4
+    assert all(rows[name]["id"] == row["id"] for name, row in before.items())
+    assert all(row["status"] == "done" for row in rows.values())
 
 
 def test_what_is_no_table_is_refused(net: Path) -> None:
@@ -491,7 +508,60 @@ def test_names_in_the_picture_cover_nothing() -> None:
         assert box[3] <= axes.bbox.y1
 
 
+def test_the_page_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example's networks cost what its table tells."""
+    page = (ROOT / "docs/sweep.md").read_text(encoding="utf-8")
+    (tmp_path / "small.yaml").write_text(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
+    monkeypatch.chdir(tmp_path)
+    command = re.findall(r"cnndsl sweep (small.yaml .*)", page)[0]
+    told = sweep(*command.split(), "--dry-run").stdout
+    shown = re.findall(r"```\n(width .*?)```", page, re.DOTALL)[0]
+    kept, out = (text.split("left out") for text in (told, shown))
+    figures = [
+        {tuple(line.split()[:4]) for line in text[0].splitlines() if line[:1] not in ("", "-")}
+        for text in (kept, out)
+    ]
+    assert figures[0] == figures[1]
+    assert len(figures[0]) == 14
+    assert kept[1].split() == out[1].split()
+
+
 # --- Ray Tune -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "machine", "placed", "gpus"),
+    [
+        ("auto", None, {"CPU": 8.0}, "cpu", 0),
+        ("auto", None, {"CPU": 8.0, "GPU": 2.0}, "auto", 1),
+        ("cpu", None, {"CPU": 8.0, "GPU": 2.0}, "cpu", 0),
+        ("cuda", None, {"CPU": 8.0, "GPU": 2.0}, "cuda", 1),
+        ("cuda", 0.5, {"CPU": 8.0, "GPU": 2.0}, "cuda", 0.5),
+        ("auto", 0.0, {"CPU": 8.0, "GPU": 2.0}, "cpu", 0),
+        ("cuda", None, {"CPU": 8.0}, None, 0),
+        ("auto", 3.0, {"CPU": 8.0, "GPU": 2.0}, None, 0),
+    ],
+)
+def test_what_ray_gives_a_trial(
+    device: str,
+    asked: float | None,
+    machine: dict[str, float],
+    placed: str | None,
+    gpus: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from cnndsl.sweep import parallel
+
+    fake = types.SimpleNamespace(cluster_resources=lambda: machine)
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    trials = [Trial("t", "t", "net", None, {}, None, None, {}, device, 1)]
+    resources = running.Resources(gpus=asked)
+    if placed is None:
+        with pytest.raises(TrainError, match="this machine has"):
+            parallel._placed(trials, resources)
+    else:
+        found, given = parallel._placed(trials, resources)
+        assert (found[0].device, given) == (placed, gpus)
 
 
 def test_by_ray(net: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,8 @@ def _train(
     trials = planning.trials_of(request.job, found, results)
     results.write()
     kept = sum(not one.reason for one in found)
-    print(f"{len(found)} candidates, {kept} to train, {kept - len(trials)} of them done before")
+    before = f", {kept - len(trials)} of them trained before" if kept > len(trials) else ""
+    print(f"{len(found)} candidates, {kept} kept{before}")
     if not has_ray():
         print(f"one trial after the other; `{INSTALL}` runs them in parallel")
     print(f"writing to {results.folder}", flush=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from cnndsl.costs import cost
 from cnndsl.diagnostics import SpecError
-from cnndsl.sweep.fitting import Job, UnfitError, fit
+from cnndsl.sweep.fitting import Job, UnfitError, fit, id_of
 from cnndsl.sweep.naming import folder_name
 from cnndsl.sweep.space import Candidate
 
@@ -67,7 +67,7 @@ class Filter:
             fitted = fit(self.job, candidate)
         except UnfitError as e:
             return Judged(candidate, name, str(e), error=e.error)
-        whole, recipe, id = cost(fitted.graph), fitted.recipe, fitted.id
+        whole, recipe, id = cost(fitted.graph), fitted.recipe, id_of(fitted)
         reason = self.limits.exceeded(whole.macs, whole.params)
         if not reason and id in self.kept:
             reason = f"the same network and recipe as {self.kept[id]}"

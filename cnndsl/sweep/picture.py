@@ -77,7 +77,7 @@ def _discs(axes: Any, rows: Sequence[Row], front: Sequence[Row]) -> None:
         axes.scatter(
             [], [], s=_area(params, most), color=OTHERS, label=f"{brief(params)} parameters"
         )
-    axes.plot([], [], color=FRONT, linewidth=1.2, label="beaten by none")
+    axes.plot([], [], color=FRONT, linewidth=1.2, label="Pareto front")
     if any(row.outcome.status == "stopped" for row in rows):
         axes.scatter([], [], s=60, facecolor="none", edgecolor=OTHERS, label="ended early")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -60,9 +60,20 @@ def open_results(folder: Path | None, name: str, found: Sequence[Judged], resume
 def joined(earlier: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
     """The rows asked for, with what is known of those trials, and what else was trained before."""
     known = {row.id: row for row in earlier if row.id and row.outcome.status != "left out"}
-    now = [row if row.outcome.status == "left out" else known.get(row.id, row) for row in rows]
+    used = {row.trial: row.id for row in earlier if row.complete}
+    now = [
+        row if row.outcome.status == "left out" else known.get(row.id) or _apart(row, used)
+        for row in rows
+    ]
     taken = {row.trial for row in now if row.outcome.status != "left out"}
     return [*now, *(row for row in earlier if row.complete and row.trial not in taken)]
+
+
+def _apart(row: Row, used: Mapping[str, str]) -> Row:
+    """A row whose folder holds no other trial; one of the same but for its epochs goes on."""
+    if used.get(row.trial, row.id)[:8] == row.id[:8]:
+        return row
+    return replace(row, trial=f"{row.trial}-{row.id[:8]}")
 
 
 def trials_of(job: Job, found: Sequence[Judged], results: Results) -> list[Trial]:

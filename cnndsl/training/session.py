@@ -14,14 +14,12 @@ from typing import Any
 import torch
 from torch import nn
 
-import cnndsl
-from cnndsl.diagnostics import SpecError, suggest
 from cnndsl.graph import Graph
-from cnndsl.recipe import Misfit, Recipe, merge, plain, spread
+from cnndsl.recipe import Recipe, plain
 from cnndsl.training import checkpoint, target
-from cnndsl.training.data import Facts, find_facts
 from cnndsl.training.device import Placement, Request, choose, precise
 from cnndsl.training.errors import TrainError
+from cnndsl.training.facts import Facts
 from cnndsl.training.optim import check_patterns
 from cnndsl.training.tally import Metrics
 
@@ -113,45 +111,11 @@ def plan(
         raise TrainError("`--resume` needs a run", "name its folder, as in `-o runs/NAME`")
     if restarted() and folder is None:
         raise TrainError("a run that begins anew needs its folder", "name it with `-o DIR`")
-    written = cnndsl.check(spec, variant, params, input)
-    made = make_recipe(written, recipe, train)
-    facts = find_facts(made.data)
-    aimed = target.aim(written, params or {}, made, facts, fixed=input is not None)
-    graph = _recheck(spec, variant, aimed, facts)
-    target.check_outputs(graph, facts)
-    target.check_sizes(graph, made)
-    check_patterns([name for node in graph.layers for name in node.weights], made)
-    place = precise(place, made.precision)
-    return Plan(str(spec), written, graph, made, facts, aimed.size, place, folder, resume)
-
-
-def make_recipe(graph: Graph, name: str | None, given: Mapping[str, Any]) -> Recipe:
-    """One of the spec's recipes with what the command line gives put over it."""
-    own: Mapping[str, Any] = graph.train
-    if name is not None:
-        if name not in graph.recipes:
-            help = suggest(name, list(graph.recipes)) or "it has none"
-            raise TrainError(f"{graph.name} has no recipe `{name}`", help)
-        own = graph.recipes[name]
-    try:
-        return Recipe.create(merge(own, spread(Recipe, given)))
-    except Misfit as e:
-        raise TrainError(e.message, e.help) from e
-
-
-def _recheck(spec: str | Path, variant: str | None, aimed: target.Target, facts: Facts) -> Graph:
-    """The network for the data set; what does not fit is a matter of the size, not of the spec."""
-    try:
-        return cnndsl.check(spec, variant, aimed.params, aimed.input)
-    except SpecError as e:
-        sides = "×".join(map(str, aimed.input))
-        first = next(d for d in e.diagnostics if d.severity == "error")
-        larger = ",".join(map(str, (aimed.input[0], *(2 * side for side in aimed.size))))
-        raise TrainError(
-            f"the network cannot be compiled for {facts.name} at {sides}: "
-            f"{first.span}: {first.message}",
-            f"another size, as in `--input {larger}`, or `size:` under `train:`, may fit",
-        ) from e
+    fitted = target.fit(spec, variant, params, input, recipe, train)
+    names = [name for node in fitted.graph.layers for name in node.weights]
+    check_patterns(names, fitted.recipe)
+    place = precise(place, fitted.recipe.precision)
+    return Plan(str(spec), *fitted, place, folder, resume)
 
 
 def about(planned: Plan) -> dict[str, Any]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from cnndsl.checker import check
 from cnndsl.costs import replay
+from cnndsl.diagnostics import SpecError, suggest
 from cnndsl.graph import Graph
 from cnndsl.ops.base import Shape
-from cnndsl.recipe import Recipe
-from cnndsl.training.data import Facts
+from cnndsl.recipe import Misfit, Recipe, merge, spread
 from cnndsl.training.errors import TrainError
+from cnndsl.training.facts import Facts, find_facts
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,66 @@ class Target:
     @property
     def size(self) -> tuple[int, int]:
         return self.input[1:]
+
+
+class Fitted(NamedTuple):
+    """A network and a recipe that go together, found out without torch."""
+
+    written: Graph
+    """The network as the spec has it."""
+    graph: Graph
+    """The network for the data."""
+    recipe: Recipe
+    facts: Facts
+    size: tuple[int, int]
+
+
+def fit(
+    spec: str | Path,
+    variant: str | None,
+    params: Mapping[str, Any] | None,
+    input: Sequence[int] | None,
+    recipe: str | None,
+    train: Mapping[str, Any],
+) -> Fitted:
+    """Compile a spec for the data of its recipe; raises SpecError or TrainError."""
+    written = check(spec, variant, params, input)
+    made = make_recipe(written, recipe, train)
+    facts = find_facts(made.data)
+    aimed = aim(written, params or {}, made, facts, fixed=input is not None)
+    graph = _recheck(spec, variant, aimed, facts)
+    check_outputs(graph, facts)
+    check_sizes(graph, made)
+    return Fitted(written, graph, made, facts, aimed.size)
+
+
+def make_recipe(graph: Graph, name: str | None, given: Mapping[str, Any]) -> Recipe:
+    """One of the spec's recipes with what the command line gives put over it."""
+    own: Mapping[str, Any] = graph.train
+    if name is not None:
+        if name not in graph.recipes:
+            help = suggest(name, list(graph.recipes)) or "it has none"
+            raise TrainError(f"{graph.name} has no recipe `{name}`", help)
+        own = graph.recipes[name]
+    try:
+        return Recipe.create(merge(own, spread(Recipe, given)))
+    except Misfit as e:
+        raise TrainError(e.message, e.help) from e
+
+
+def _recheck(spec: str | Path, variant: str | None, aimed: Target, facts: Facts) -> Graph:
+    """The network for the data set; what does not fit is a matter of the size, not of the spec."""
+    try:
+        return check(spec, variant, aimed.params, aimed.input)
+    except SpecError as e:
+        sides = "×".join(map(str, aimed.input))
+        first = next(d for d in e.diagnostics if d.severity == "error")
+        larger = ",".join(map(str, (aimed.input[0], *(2 * side for side in aimed.size))))
+        raise TrainError(
+            f"the network cannot be compiled for {facts.name} at {sides}: "
+            f"{first.span}: {first.message}",
+            f"another size, as in `--input {larger}`, or `size:` under `train:`, may fit",
+        ) from e
 
 
 def aim(

@@ -152,7 +152,7 @@ def _recipe(graph: Graph, asked: Asked, origin: Origin | None) -> Recipe:
     known = dict(origin.settings) if origin else {}
     if asked.input:  # another size than the one that is known
         known.pop("val", None)
-    return session.make_recipe(graph, asked.recipe, merge(known, spread(Recipe, asked.settings)))
+    return target.make_recipe(graph, asked.recipe, merge(known, spread(Recipe, asked.settings)))
 
 
 def _for_files(recipe: Recipe, graph: Graph, origin: Origin) -> Recipe:

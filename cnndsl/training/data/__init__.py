@@ -10,7 +10,7 @@ import torch
 from cnndsl.recipe import Recipe
 from cnndsl.training.augment import BatchAugmenter, ImageAugmenter, needs_pictures
 from cnndsl.training.data.digits import Bytes, read_digits, split_digits
-from cnndsl.training.data.facts import Batch, Facts, Samples, Split, find_facts
+from cnndsl.training.data.facts import Batch, Samples, Split
 from cnndsl.training.data.loader import Arrays, Loaded, Reader, Source, worker_count
 from cnndsl.training.data.stored import Stored
 from cnndsl.training.data.view import (
@@ -23,6 +23,7 @@ from cnndsl.training.data.view import (
     view_image,
 )
 from cnndsl.training.errors import TrainError
+from cnndsl.training.facts import Facts, find_facts
 
 __all__ = [
     "Batch",

@@ -15,8 +15,8 @@ from torch.nn.functional import interpolate
 
 from cnndsl.recipe import Recipe
 from cnndsl.training.augment import cover
-from cnndsl.training.data.facts import Facts
 from cnndsl.training.errors import TrainError
+from cnndsl.training.facts import Facts
 
 Size = tuple[int, int]
 """Height and width."""
