@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,16 +46,44 @@ def check_terms(
     if tree is None:
         report.raise_errors()
     assert tree is not None
-    request = Request(variant or target.variant, tuple(params), input)
+    return check_tree(tree, Request(variant or target.variant, tuple(params), input), report)
+
+
+def check_tree(tree: syntax.Spec, request: Request, report: Report) -> Graph:
+    """The network of a spec that was read, with its facts confirmed; raises SpecError."""
     check_request(tree, request, report)
     graph = elaborate(tree, request, report)
     report.raise_errors()
     assert graph is not None
-    facts = 0
+    facts, published = 0, {}
     if not request.params and request.input is None:
         facts = confirm(graph, tree, report)
+        published = {**tree.published.get("", {}), **tree.published.get(graph.variant, {})}
         report.raise_errors()
-    return replace(graph, facts=facts, diagnostics=tuple(report.diagnostics))
+    diagnostics = tuple(report.diagnostics)
+    return replace(graph, facts=facts, published=published, diagnostics=diagnostics)
+
+
+def check_variants(spec: str) -> Iterator[Graph]:
+    """The network that a spec names, or where it names none of a file's variants, all of them.
+
+    What `expect:` states is not confirmed. Raises SpecError.
+    """
+    report = Report()
+    target = find(spec, report)
+    tree = load(target.path, report) if target else None
+    report.raise_errors()
+    assert target is not None
+    assert tree is not None
+    for variant in [target.variant] if target.variant else list(tree.variants) or [""]:
+        own = Report()
+        request = Request(variant, (), None)
+        check_request(tree, request, own)
+        graph = elaborate(tree, request, own)
+        own.raise_errors()
+        assert graph is not None
+        published = {**tree.published.get("", {}), **tree.published.get(variant, {})}
+        yield replace(graph, published=published, diagnostics=tuple(own.diagnostics))
 
 
 def check_request(spec: syntax.Spec, request: Request, report: Report) -> None:

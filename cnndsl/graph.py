@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 from cnndsl.diagnostics import Diagnostic, Span
 from cnndsl.ops.base import Call, Family, Op, Shape
+
+NOTEBOOK = "cnndsl.diagram.notebook"
+"""The back end that notebooks ask the graph itself for; nothing else here knows of one."""
 
 
 class Input(Op):
@@ -107,6 +111,8 @@ class Graph:
     """The recipe of the spec's `train:`, evaluated, as nested mappings."""
     recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The other recipes of `train:`, by name."""
+    published: Mapping[str, Any] = field(default_factory=dict)
+    """Figures that were published of the trained network, as `top1`, where the spec has them."""
     contracts: int = 0
     """How many `shape:` contracts were confirmed."""
     facts: int = 0
@@ -147,6 +153,14 @@ class Graph:
                 needed.add(node)
                 ahead.extend(self.nodes[node].inputs)
         return frozenset(needed)
+
+    def _repr_svg_(self) -> str:
+        """The network as a picture, in notebooks."""
+        return str(import_module(NOTEBOOK).svg(self))
+
+    def _repr_html_(self) -> str:
+        """The network as a page whose blocks open, in notebooks."""
+        return str(import_module(NOTEBOOK).html(self))
 
     def verify(self) -> None:
         """Assert what every stage relies on; a failure is a defect of cnndsl, not of a spec."""

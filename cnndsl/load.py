@@ -23,6 +23,7 @@ EXTENDABLE = (
     "variants",
     "input",
     "expect",
+    "published",
     "train",
     "extends",
 )
@@ -65,10 +66,18 @@ def find(spec: str, report: Report) -> Target | None:
     return None
 
 
-def load(path: Path, report: Report, chain: Chain | None = None) -> syntax.Spec | None:
-    """Read a spec file and the files that it imports; mistakes are reported."""
+def load(
+    path: Path, report: Report, chain: Chain | None = None, data: bytes | None = None
+) -> syntax.Spec | None:
+    """Read a spec file and the files that it imports; mistakes are reported.
+
+    `data` stands for what the file holds, as where an editor has not saved it yet.
+    """
     before = len(report.diagnostics)
-    root = source.read_file(path, _shown(path), report)
+    if data is None:
+        root = source.read_file(path, _shown(path), report)
+    else:
+        root = source.read_bytes(data, _shown(path), report)
     if root is None:
         if len(report.diagnostics) == before:
             help = "as in `body: [{conv: 64}, relu]`"
@@ -202,6 +211,7 @@ class _References:
             variants=spec.variants,
             inputs=spec.inputs or extended.inputs,
             expect=spec.expect,
+            published=spec.published,
             train=(*_inherited(extended.train, target.variant), *spec.train),
         )
         if not self.report.failed:

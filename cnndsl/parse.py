@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import FUNCTIONS, Expr, ExprError, UnknownFunction, template
-from cnndsl.source import Entry, Located, Mapping, Scalar, Sequence
+from cnndsl.source import Entry, Located, Mapping, Scalar, Sequence, plain
 
 ATTRIBUTES = ("name", "when", "from", "shape", "note")
 COMPANIONS = {"for": ("do",), "repeat": ("do",), "use": ("with",)}
@@ -77,6 +78,9 @@ class _Parser:
             outputs=tuple(self.head(e.key, e.value) for e in _entries(root.get("outputs"))),
             expect=self.expect(
                 root.get("expect"), [e.name for e in _entries(root.get("variants"))]
+            ),
+            published=self.published(
+                root.get("published"), [e.name for e in _entries(root.get("variants"))]
             ),
             init=tuple(self.init(root.get("init"))),
             train=tuple(self.settings(root.get("train"))),
@@ -159,11 +163,7 @@ class _Parser:
     def expect(self, value: Located | None, variants: list[str]) -> tuple[syntax.Facts, ...]:
         facts = ("params", "macs", "min_input", "output", "shapes")
         entries = _entries(value)
-        for entry in entries:
-            if entry.name not in (*facts, *variants) and entry.value.span not in self.bad:
-                message = f"`{entry.name}` is neither a fact nor a variant"
-                help = suggest(entry.name, [*variants, *facts])
-                self.report.error("name", message, entry.key.span, help)
+        self.by_variant(entries, "fact", facts, variants)
         own = Mapping(tuple(e for e in entries if e.name in facts), value.span) if value else None
         tables = [("", own), *((e.name, e.value) for e in entries if e.name not in facts)]
         return tuple(
@@ -175,6 +175,27 @@ class _Parser:
             for name, table in tables
             if isinstance(table, Mapping) and table.entries
         )
+
+    def published(self, value: Located | None, variants: list[str]) -> dict[str, dict[str, Any]]:
+        figures = ("top1", "top5", "data", "source")
+        entries = _entries(value)
+        self.by_variant(entries, "figure", figures, variants)
+        tables = {"": [entry for entry in entries if entry.name in figures]}
+        tables |= {e.name: [*_entries(e.value)] for e in entries if e.name in variants}
+        return {
+            name: {e.name: plain(e.value) for e in table if e.value.span not in self.bad}
+            for name, table in tables.items()
+        }
+
+    def by_variant(
+        self, entries: tuple[Entry, ...], kind: str, words: tuple[str, ...], variants: list[str]
+    ) -> None:
+        """Report what is neither one of the words nor a variant, in a mapping that takes both."""
+        for entry in entries:
+            if entry.name not in (*words, *variants) and entry.value.span not in self.bad:
+                message = f"`{entry.name}` is neither a {kind} nor a variant"
+                help = suggest(entry.name, [*variants, *words])
+                self.report.error("name", message, entry.key.span, help)
 
     # --- nodes ---
 

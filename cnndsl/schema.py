@@ -129,6 +129,7 @@ _SHAPE = {"$ref": "#/$defs/shape"}
 _VALUE = {"$ref": "#/$defs/value"}
 _TRUTH = {"type": ["boolean", "string"], "pattern": EXPRESSION}
 _COUNT = {"type": ["integer", "string"], "minimum": 0, "pattern": EXPRESSION}
+_PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
 _BRANCHES = {
     "type": ["array", "object"],
     "minItems": 1,
@@ -246,6 +247,21 @@ SHARED: Schema = {
         },
         "additionalProperties": False,
     },
+    "figures": {
+        "type": "object",
+        "description": "What was published of a trained network. Takes a mapping of figures.",
+        "properties": {
+            "top1": _field("Accuracy in percent. Takes a number from 0 to 100.", **_PERCENT),
+            "top5": _field(
+                "How often the class is among the first five, in percent. "
+                "Takes a number from 0 to 100.",
+                **_PERCENT,
+            ),
+            "data": _field("The data set; ImageNet where absent. Takes text.", type="string"),
+            "source": _field("Where the figures stand. Takes text.", type="string"),
+        },
+        "additionalProperties": False,
+    },
 }
 
 _HEAD = _field(
@@ -323,5 +339,11 @@ _FILE: Schema = {
         type="object",
         properties=SHARED["facts"]["properties"],
         additionalProperties={"$ref": "#/$defs/facts"},
+    ),
+    "published": _field(
+        "Accuracy as published. Takes figures, or a mapping from variant to figures.",
+        type="object",
+        properties=SHARED["figures"]["properties"],
+        additionalProperties={"$ref": "#/$defs/figures"},
     ),
 }

@@ -90,6 +90,12 @@ def read_file(path: Path, shown: str, report: Report) -> Located | None:
         reason = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
         report.error("file", f"cannot read {shown}: {reason}", span)
         return None
+    return read_bytes(data, shown, report)
+
+
+def read_bytes(data: bytes, shown: str, report: Report) -> Located | None:
+    """Read what a spec file holds, under the name `shown`."""
+    span = Span(Source(shown, ""))
     if len(data) > MAX_BYTES:
         report.error("bound", f"more than {MAX_BYTES} bytes; a spec is a page of text", span)
         return None

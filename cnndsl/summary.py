@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
-from cnndsl.costs import Cost, cost, min_input
+from cnndsl.amounts import sides, size
+from cnndsl.costs import Cost, Field, cost
 from cnndsl.diagnostics import Diagnostic
 from cnndsl.graph import Graph, Node
 
@@ -29,16 +31,25 @@ def table(graph: Graph) -> Iterator[str]:
         if index == 0:
             yield "-" * (sum(widths) + 2 * (len(widths) - 1))
     yield ""
-    yield totals(graph, costs)
+    yield from totals(graph, costs)
 
 
-def totals(graph: Graph, costs: Cost) -> str:
-    """One line: parameters, multiply-adds and outputs."""
+def totals(graph: Graph, costs: Cost) -> Iterator[str]:
+    """Parameters, multiply-adds and outputs; memory of activations; depth and receptive field."""
     outputs = ", ".join(f"{o.name} {graph.nodes[o.node].shape}" for o in graph.outputs)
-    return (
+    yield (
         f"{title(graph)}: {costs.params:,} parameters, {costs.macs:,} multiply-adds "
         f"for one sample, {outputs}"
     )
+    memory, field = costs.memory, costs.field
+    yield (
+        f"activations of one sample: {size(memory.inference)} in inference, the most at "
+        f"{memory.peak.path}; {size(memory.training)} kept in training"
+    )
+    seen = ""
+    if field and field.window and field.stride:
+        seen = f", receptive field {sides(field.window)}, stride {sides(field.stride)}"
+    yield f"depth {costs.depth}{seen}"
 
 
 def title(graph: Graph) -> str:
@@ -75,7 +86,15 @@ def to_json(graph: Graph) -> dict[str, Any]:
         },
         "params": costs.params,
         "macs": costs.macs,
-        "min_input": min_input(graph),
+        "min_input": costs.min_input,
+        "depth": costs.depth,
+        "memory": {
+            "inference": costs.memory.inference,
+            "peak": costs.memory.peak.path,
+            "training": costs.memory.training,
+            "batch": costs.memory.batch,
+        },
+        **field_json(costs.field),
         "layers": [
             {
                 "path": layer.node.path,
@@ -84,6 +103,8 @@ def to_json(graph: Graph) -> dict[str, Any]:
                 "output": list(layer.node.shape),
                 "params": layer.params,
                 "macs": layer.macs,
+                "memory": costs.memory.kept.get(layer.node.id, 0),
+                **field_json(costs.fields.get(layer.node.id)),
             }
             for layer in costs.layers
         ],
@@ -93,9 +114,24 @@ def to_json(graph: Graph) -> dict[str, Any]:
 
 def failure_json(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
     """The same object where there is no network: the diagnostics alone."""
-    keys = ("name", "variant", "input", "outputs", "params", "macs", "min_input")
+    keys = ("name", "variant", "input", "outputs", "params", "macs", "min_input", "depth", "memory")
     told = [diagnostic.to_json() for diagnostic in diagnostics]
-    return {**dict.fromkeys(keys), "layers": [], "diagnostics": told}
+    return {**dict.fromkeys(keys), **field_json(None), "layers": [], "diagnostics": told}
+
+
+def field_json(field: Field | None) -> dict[str, list[float] | None]:
+    """A field as lists of height and width; `docs/costs.md` says what they mean."""
+    if field is None:
+        return dict.fromkeys(("receptive_field", "window", "stride"))
+    return {
+        "receptive_field": list(field.size),
+        "window": list(field.window) if field.window else None,
+        "stride": [_number(side) for side in field.stride] if field.stride else None,
+    }
+
+
+def _number(value: Fraction) -> float:
+    return int(value) if value.denominator == 1 else float(value)
 
 
 def _inputs(graph: Graph) -> list[int] | dict[str, list[int]]:

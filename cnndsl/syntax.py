@@ -252,6 +252,8 @@ class Spec:
     outputs: tuple[Head, ...] = ()
     init: tuple[Init, ...] = ()
     expect: tuple[Facts, ...] = ()
+    published: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Published figures by variant; those of the file itself have the name ""."""
     train: tuple[Setting, ...] = ()
     imports: Mapping[str, Spec] = field(default_factory=dict)
     overrides: tuple[Arg, ...] = ()

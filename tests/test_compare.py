@@ -310,7 +310,9 @@ def test_page_without_accuracies(tmp_path: Path) -> None:
 # --- the profile of one network ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["vgg16", "resnet50", "densenet121", "efficientnet_b7", "lenet"])
+@pytest.mark.parametrize(
+    "name", ["vgg16", "resnet50", "densenet121", "efficientnet_b7", "lenet", "googlenet"]
+)
 def test_a_profile_adds_up(name: str) -> None:
     found = profile(cnndsl.check(name))
     costs = found.costs

@@ -316,6 +316,46 @@ def test_fields_of_single_layers(body: str, sizes: list[Any], tmp_path: Path) ->
     assert told == sizes
 
 
+ENLARGED = {
+    "upsample": "- {conv: {out: 4, kernel: 3, stride: 2, padding: 1}}\n- {upsample: 2}\n"
+    "- {conv: {out: 4, kernel: 3, padding: 1}}\n- {max_pool: 2}\n- {conv: {out: 4, kernel: 2}}",
+    "bilinear": "- {avg_pool: 2}\n- {upsample: {scale: 2, mode: bilinear}}\n"
+    "- {conv: {out: 4, kernel: 5, padding: 2}}\n- {upsample: {scale: 3, mode: nearest}}",
+    "transposed": "- {conv: {out: 4, kernel: 3, stride: 3, padding: 1}}\n"
+    "- {conv_transpose: {out: 4, kernel: 4, stride: 2, padding: 1}}\n- relu\n"
+    "- {conv_transpose: {out: 2, kernel: 2, stride: 3, dilation: 2}}\n"
+    "- {conv: {out: 2, kernel: 3}}",
+    "pixels": "- {pixel_unshuffle: 2}\n- {conv: {out: 8, kernel: 3, padding: 1}}\n"
+    "- {pixel_shuffle: 2}\n- {conv: {out: 4, kernel: 3, padding: 1, dilation: 1}}",
+    "branches": "- concat:\n"
+    "  - [{max_pool: 2}, {conv: {out: 2, kernel: 3, padding: 1}}, {upsample: 2}]\n"
+    "  - {conv: {out: 2, kernel: 5, padding: 2}}\n- {conv: {out: 4, kernel: 3, stride: 2}}",
+    "adaptive": "- {conv: {out: 4, kernel: 3, padding: 1}}\n- {adaptive_avg_pool: [9, 6]}\n"
+    "- {conv: {out: 4, kernel: 2}}",
+}
+
+
+@pytest.mark.parametrize("body", ENLARGED.values(), ids=ENLARGED.keys())
+def test_fields_of_enlarged_images(body: str, tmp_path: Path) -> None:
+    """Where neighbours read differently, each place sees what lights it up."""
+    graph = written(tmp_path, f"input: [4, 24, 6]\nbody:\n{body}\n")
+    windows = {
+        node.path: moving
+        for node in graph.layers
+        if (moving := sights(graph)[node.id][0].moving) and moving.dim is not None
+    }
+    assert len(windows) == len(graph.layers)
+    rows = list(range(24))
+    for path, changed in lit_rows(graph, 0, rows, windows).items():
+        moving = windows[path]
+        for place in range(moving.count):
+            span = moving.at(place)
+            seen = [row for row in rows if changed[row, place]]
+            assert bool(seen) == (span is not None)
+            if span is not None and 0 <= span[0] <= span[1] < 24:
+                assert (seen[0], seen[-1]) == span
+
+
 def test_features_have_no_field(tmp_path: Path) -> None:
     graph = written(tmp_path, "input: [12]\nbody: [{linear: 4}]\n")
     assert cnndsl.cost(graph).field is None

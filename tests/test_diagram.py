@@ -25,6 +25,7 @@ from cnndsl.diagram import (
     make_plan,
     render,
     rendering,
+    write_page,
 )
 from cnndsl.diagram.labels import label, title
 from cnndsl.diagram.plan import Box, Kind, Link, Plan
@@ -401,8 +402,9 @@ def test_blocks_without_a_name_are_titled_by_their_block(small: Graph) -> None:
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
 def test_kinds_are_told_apart_in_greyscale_and_without_red_green_or_blue(theme: Theme) -> None:
-    colors = [theme.paints[kind].border for kind in Kind if kind.explained]
-    for a, b in itertools.combinations(colors, 2):
+    kinds = [theme.paints[kind].border for kind in Kind if kind.explained]
+    marks = [paint.border for paint in theme.marks.values()]
+    for a, b in (*itertools.combinations(kinds, 2), *itertools.combinations(marks, 2)):
         views_a, views_b = views(a), views(b)
         assert abs(views_a[0][0] - views_b[0][0]) > 3.5, f"{a} and {b} in greyscale"
         for one, other in zip(views_a, views_b, strict=True):
@@ -411,7 +413,7 @@ def test_kinds_are_told_apart_in_greyscale_and_without_red_green_or_blue(theme: 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
 def test_words_stand_out(theme: Theme) -> None:
-    grounds = [paint.fill for paint in theme.paints.values()]
+    grounds = [paint.fill for paint in (*theme.paints.values(), *theme.marks.values())]
     for ground in (*grounds, *theme.clusters, theme.background):
         assert contrast(theme.text, ground) > 7
         assert contrast(theme.muted, ground) > 4.5
@@ -556,3 +558,14 @@ def test_without_a_renderer_the_dot_is_written(
     assert done.exit_code == 1
     assert "pip install" in done.stderr
     assert (tmp_path / "net.dot").read_text(encoding="utf-8").startswith("digraph")
+
+
+# --- notebooks ---
+
+
+def test_a_graph_shows_itself_in_a_notebook() -> None:
+    graph = cnndsl.check("lenet")
+    assert graph._repr_svg_() == render(figure(graph), "svg").decode()
+    frame = ET.fromstring(graph._repr_html_())
+    assert (frame.tag, frame.get("sandbox")) == ("iframe", "allow-scripts")
+    assert str(frame.get("srcdoc")).strip() == write_page(graph).strip().replace("\n", " ")

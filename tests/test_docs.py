@@ -41,6 +41,10 @@ def test_there_are_examples() -> None:
         "docs/costs.md",
         "docs/ops.md",
         "docs/recipe.md",
+        "docs/results/README.md",
+        "docs/serve.md",
+        "docs/sweep.md",
+        "docs/training.md",
         "docs/zoo.md",
     ],
 )

@@ -462,6 +462,30 @@ def test_screen_readers_are_told(visit: Any) -> None:
     )
 
 
+def test_a_page_compares_two_networks(visit: Any) -> None:
+    before = cnndsl.check("resnet18")
+    opened = visit("resnet34", {"before": before})
+    added = "[...document.querySelectorAll('.box.m-added')].map((one) => one.item.times)"
+    assert opened.page.evaluate(added) == [1, 2, 4, 1]
+    assert "added" in opened.page.inner_text("#legend")
+    opened.item("layer3.2").click()
+    assert "added" in opened.hover("layer3.2.conv1")
+    opened.page.click("#unfold-all")
+    opened.page.click("#open-all")
+    assert "layer3.5.conv2" in opened.shown()
+
+
+def test_the_page_runs_in_a_notebook_s_frame(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!doctype html><body>{cnndsl.check('lenet')._repr_html_()}</body>", "utf-8")
+    opened = Visit(browser, path)
+    frame = opened.page.frame_locator("iframe")
+    frame.locator(".item").first.wait_for()
+    assert frame.locator(".item").count() == 10
+    assert opened.said == []
+    opened.page.close()
+
+
 MEASURED = """async ([id, count]) => {
   const painted = () => new Promise((done) => requestAnimationFrame(() => {
     const channel = new MessageChannel();  // comes after the frame was drawn

@@ -17,7 +17,7 @@ from torch import Tensor
 import cnndsl
 from cnndsl.diagnostics import SpecError
 from cnndsl.recipe import Recipe
-from cnndsl.training import checkpoint, session, target
+from cnndsl.training import checkpoint, target
 from cnndsl.training.data import find_facts
 from cnndsl.training.errors import TrainError
 from cnndsl.training.signals import Stopped
@@ -438,7 +438,7 @@ def test_the_network_is_fitted_to_the_data(net: str) -> None:
 
 def test_the_recipe_sets_parameters_below_the_command_line() -> None:
     graph = cnndsl.check("mobilenet_v3_small")
-    made = session.make_recipe(graph, None, {})
+    made = target.make_recipe(graph, None, {})
     assert target.aim(graph, {}, made, DIGITS, fixed=False).params == {
         "momentum": 0.1,
         "classes": 10,

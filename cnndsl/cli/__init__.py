@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated, Any
@@ -13,12 +14,14 @@ import typer
 
 from cnndsl import __version__
 from cnndsl.cli.build import build
+from cnndsl.cli.compare import compare
 from cnndsl.cli.draw import draw
 from cnndsl.cli.evaluate import evaluate
 from cnndsl.cli.export import export
 from cnndsl.cli.importing import import_
 from cnndsl.cli.predict import predict
 from cnndsl.cli.schema import schema
+from cnndsl.cli.serve import serve
 from cnndsl.cli.sweep import sweep
 from cnndsl.cli.train import train
 
@@ -40,7 +43,7 @@ def top(
         raise typer.Exit
 
 
-for command in (build, draw, train, sweep, evaluate, predict, export, schema):
+for command in (build, draw, compare, train, sweep, evaluate, predict, export, schema, serve):
     app.command()(command)
 app.command("import")(import_)
 
@@ -55,3 +58,9 @@ def main() -> Any:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as e:
+        if e.errno != errno.ENOSPC:
+            raise
+        print(f"error: cannot write: {e.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

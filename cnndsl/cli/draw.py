@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +15,31 @@ from cnndsl.cli.telling import fail, told, told_of, usage, write
 
 if TYPE_CHECKING:
     from cnndsl.diagram.plan import Plan
-    from cnndsl.diagram.theme import Theme
+    from cnndsl.graph import Graph
 
-FORMATS = ("dot", "svg", "png", "pdf")
+FORMATS = ("dot", "svg", "png", "pdf", "html")
 BINARY = ("png", "pdf")
 EVERY_LEVEL = 10_000
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the options say about a diagram; no theme is the reader's in a page, else light."""
+
+    format: str
+    depth: int | None
+    expand: bool
+    fuse: bool
+    across: bool
+    theme: str | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The network that is drawn, and the one that it is compared with."""
+
+    graph: Graph
+    before: Graph | None = None
 
 
 def draw(
@@ -31,10 +53,17 @@ def draw(
     format: Annotated[
         str | None, typer.Option("--format", metavar="|".join(FORMATS), help="The format.")
     ] = None,
+    diff: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Draw what this spec adds, removes and changes; REV:FILE is one of git.",
+        ),
+    ] = None,
     depth: Annotated[
         int | None,
         typer.Option(
-            min=0, metavar="N", help="Levels of blocks to open; default: what is readable."
+            min=0, metavar="N", help="Levels of blocks to open; by default what can be read."
         ),
     ] = None,
     expand: Annotated[
@@ -47,27 +76,58 @@ def draw(
     direction: Annotated[
         str, typer.Option(metavar="TB|LR", help="From top to bottom, or from left to right.")
     ] = "TB",
-    theme: Annotated[str, typer.Option(metavar="light|dark", help="The colours.")] = "light",
+    theme: Annotated[
+        str | None,
+        typer.Option(metavar="light|dark", help="The colours; a page takes the reader's."),
+    ] = None,
 ) -> None:
-    """Draw a network as a diagram; DOT text to the standard output where no file is named."""
-    from cnndsl.diagram import THEMES, make_plan
+    """Draw a network as a diagram; DOT text to the standard output where no file is named.
+
+    With --diff, what was added, removed and changed from the first spec to the other, and a summary
+    of it on the standard output.
+    """
+    from cnndsl.diagram import THEMES
 
     chosen = chosen_format(format, out)
     if direction.upper() not in ("TB", "LR"):
         usage(f"no direction `{direction}`: TB, from top to bottom, or LR, from left to right")
-    if theme not in THEMES:
+    if theme is not None and theme not in THEMES:
         usage(f"no theme `{theme}`: one of {', '.join(THEMES)}")
-    with told():
-        graph = checked(spec, variant, set, input)
-    told_of(graph.diagnostics)
-    if expand and depth is None:
-        depth = EVERY_LEVEL
-    plan = make_plan(graph, depth=depth, fold=not expand, fuse=not no_fuse)
-    data = drawn_or_fail(plan, chosen, THEMES[theme], direction.upper() == "LR", out)
+    look = Look(chosen, depth, expand, not no_fuse, direction.upper() == "LR", theme)
+    graphs = [graph_or_fail(one, variant, set, input) for one in (spec, diff) if one is not None]
+    shown = Shown(graphs[-1], graphs[0] if diff is not None else None)
+    if diff is not None:
+        tell_changes(shown, on_error_stream=out is None and format is not None)
+        if out is None and format is None:
+            return
+    data = drawn_or_fail(shown, look, out)
     if out is None:
         sys.stdout.buffer.write(data)
     else:
         write(out, data)
+
+
+def graph_or_fail(
+    spec: str, variant: str | None, set: Sequence[str] | None, input: str | None
+) -> Graph:
+    """The network that a spec means, of a revision too; its warnings are told."""
+    from cnndsl.cli.revision import RevisionError, at_revision
+
+    try:
+        with told(), at_revision(spec) as place:
+            graph = checked(place.spec, variant, set, input)
+            told_of(place.told(graph.diagnostics))
+            return graph
+    except RevisionError as e:
+        fail(e.message, e.help)
+
+
+def tell_changes(shown: Shown, on_error_stream: bool) -> None:
+    from cnndsl.diagram.diff import summary
+
+    assert shown.before is not None
+    text = "\n".join(summary(shown.before, shown.graph))
+    print(text, file=sys.stderr if on_error_stream else sys.stdout)
 
 
 def chosen_format(format: str | None, out: Path | None) -> str:
@@ -82,18 +142,45 @@ def chosen_format(format: str | None, out: Path | None) -> str:
     return chosen
 
 
-def drawn_or_fail(plan: Plan, format: str, theme: Theme, across: bool, out: Path | None) -> bytes:
+def drawn_or_fail(shown: Shown, look: Look, out: Path | None) -> bytes:
     """The diagram as a file; where it cannot be rendered, its DOT text is written beside."""
-    from cnndsl.diagram import RenderError, make_figure, render
+    from cnndsl.diagram import THEMES, RenderError, make_figure, render
     from cnndsl.diagram.dot import write_dot
 
-    if format == "dot":
-        return write_dot(plan, theme, across).source.encode()
+    if look.format == "html":
+        return page(shown, look)
+    theme, plan = THEMES[look.theme or "light"], plan_of(shown, look)
+    dot = str(write_dot(plan, theme, look.across).source).encode()
+    if look.format == "dot":
+        return dot
     try:
-        return render(make_figure(plan, across=across), format, theme)
+        return render(make_figure(plan, across=look.across), look.format, theme)
     except RenderError as e:
         if out is not None:
-            dot = out.with_suffix(".dot")
-            write(dot, write_dot(plan, theme, across).source.encode())
-            print(f"the diagram's text is in {dot}, for Graphviz", file=sys.stderr)
+            write(out.with_suffix(".dot"), dot)
+            print(f"the diagram's text is in {out.with_suffix('.dot')}", file=sys.stderr)
         fail(e.message, e.help)
+
+
+def plan_of(shown: Shown, look: Look) -> Plan:
+    from cnndsl.diagram import make_plan
+    from cnndsl.diagram.diff import compare
+
+    depth = EVERY_LEVEL if look.expand and look.depth is None else look.depth
+    if shown.before is None:
+        return make_plan(shown.graph, depth=depth, fold=not look.expand, fuse=look.fuse)
+    return compare(shown.before, shown.graph, depth=depth, fold=not look.expand, fuse=look.fuse)
+
+
+def page(shown: Shown, look: Look) -> bytes:
+    from cnndsl.diagram import write_page
+
+    return write_page(
+        shown.graph,
+        before=shown.before,
+        depth=look.depth,
+        expand=look.expand,
+        fuse=look.fuse,
+        across=look.across,
+        theme=look.theme,
+    ).encode()

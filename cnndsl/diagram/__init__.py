@@ -1,4 +1,4 @@
-"""Graph → diagrams: a figure as SVG, PNG or PDF, and DOT for Graphviz."""
+"""Graph → diagrams: a figure as SVG, PNG or PDF, a page that opens, and DOT for Graphviz."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import graphviz
 
 from cnndsl.diagram.dot import write_dot
 from cnndsl.diagram.figure import Figure, make_figure
-from cnndsl.diagram.planner import make_plan
+from cnndsl.diagram.page import write_page
+from cnndsl.diagram.planning import make_plan
 from cnndsl.diagram.rendering import FORMATS, RenderError, render
 from cnndsl.diagram.theme import LIGHT, THEMES, Theme
 from cnndsl.graph import Graph
@@ -20,6 +21,7 @@ __all__ = [
     "make_figure",
     "make_plan",
     "render",
+    "write_page",
 ]
 
 

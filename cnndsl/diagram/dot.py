@@ -13,7 +13,14 @@ from cnndsl.diagram.plan import Box, Edge, Group, Item, Kind, Link, Plan
 from cnndsl.diagram.theme import Theme
 
 LEGEND_COLUMNS = 4
-WEIGHTS = {Link.MAIN: 8, Link.TRAIN: 2, Link.PROJECTION: 2, Link.IDENTITY: 1}
+WEIGHTS = {
+    Link.MAIN: 8,
+    Link.TRAIN: 2,
+    Link.PROJECTION: 2,
+    Link.IDENTITY: 1,
+    Link.ADDED: 4,
+    Link.REMOVED: 1,
+}
 """A higher weight makes an edge shorter and straighter."""
 
 
@@ -88,7 +95,7 @@ def _rows(digraph: graphviz.Digraph, layout: Hints, group: str) -> None:
 
 
 def _box_attributes(box: Box, theme: Theme) -> dict[str, str]:
-    paint = theme.paints[box.kind]
+    paint = theme.paint(box)
     attributes = {
         "label": _box_label(box, theme),
         "fillcolor": paint.fill,

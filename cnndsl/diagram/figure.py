@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cnndsl.diagram.columns import in_columns
-from cnndsl.diagram.geometry import PAD, TITLE, Block, Measures, Spot, lay_out
+from cnndsl.diagram.geometry import PAD, TITLE, Block, Measures, Spot, last_entry, lay_out
 from cnndsl.diagram.labels import Label, Title, is_joint, label, title
 from cnndsl.diagram.plan import Box, Group, Item, Plan
 from cnndsl.diagram.routes import Line, Point, lines
@@ -68,7 +68,7 @@ def make_figure(plan: Plan, *, across: bool = False, columns: int | None = None)
 
 def measure(plan: Plan, across: bool) -> Measures:
     """The sizes of all boxes and titles of a plan, and the structure of its groups."""
-    found = nets(plan.items, plan.wires, plan.result)
+    found = nets(plan.items, plan.result)
     sizes = {box.id: (label(box).width, label(box).height) for box in plan.boxes}
     if not across:
         for net in found.values():
@@ -137,5 +137,4 @@ class _Placer:
         x, y = spot.x + origin[0], spot.y + origin[1]
         if self.measures.across:
             return y + PAD, x - spot.left + TITLE * 0.8
-        entries = [s.x for key, s in self.blocks[group.id].spots.items() if key.startswith("in/")]
-        return x + max(entries, default=0.0) + TITLE / 2, y + TITLE * 0.8
+        return x + last_entry(self.blocks[group.id]) + TITLE / 2, y + TITLE * 0.8

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from cnndsl.diagram.changes import NOTHING, Changes
 from cnndsl.graph import Graph, Node, Scope
 from cnndsl.ops.base import Family
 
@@ -26,6 +27,8 @@ class Run:
     times: int
     size: int
     """How many nodes one repetition has; those of the next one have ids higher by this."""
+    all: tuple[Member, ...] = ()
+    """The members of all repetitions."""
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
@@ -42,6 +45,7 @@ class Folder:
     """Finds repetitions in one graph. The nodes of a member have consecutive ids."""
 
     graph: Graph
+    changes: Changes = NOTHING
     _outlines: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -57,8 +61,9 @@ class Folder:
         while place < len(filled):
             period, times = self.repetition(filled, place)
             first = tuple(filled[place : place + period])
-            place += period * times
-            yield Run(first, tuple(filled[place - period : place]), times, len(list(nodes(first))))
+            run = tuple(filled[place : place + period * times])
+            place += len(run)
+            yield Run(first, run[-period:], times, len(list(nodes(first))), run)
 
     def repetition(self, members: Sequence[Member], place: int) -> tuple[int, int]:
         """The length of a repetition that begins here and how many there are: the widest wins."""
@@ -85,6 +90,12 @@ class Folder:
                 break
             times += 1
         return self.until_read_elsewhere(start, size, times)
+
+    def change(self, node: Node) -> str:
+        """What became of a node: repetitions are drawn once where the same became of all."""
+        mark, was = self.changes.marks.get(node.id), self.changes.was.get(node.id)
+        links = [self.changes.edges.get((source, node.id)) for source in node.inputs]
+        return f" {mark} {was.op if was else None} {links}" if mark else ""
 
     def wired_alike(self, first: int, begin: int, size: int, exact: bool) -> bool:
         """Whether the unit at `begin` is wired as the one before; `first` starts the run.
@@ -130,11 +141,17 @@ class Folder:
         if isinstance(member, Node):
             # How much noise there is in training often grows from block to block.
             noise = member.op.family is Family.REGULARIZATION
-            return member.op.name if noise else repr(member.op)
+            return (member.op.name if noise else repr(member.op)) + self.change(member)
         if member.path not in self._outlines:
             inner = ", ".join(f"{_segment(m)}: {self.outline(m)}" for m in member.members)
             self._outlines[member.path] = f"{member.block}{{{inner}}}"
         return self._outlines[member.path]
+
+
+def one_by_one(members: Sequence[Member]) -> list[Run]:
+    """The members that hold nodes, each for itself."""
+    filled = [m for m in members if isinstance(m, Node) or any(m.nodes())]
+    return [Run((member,), (member,), 1, 0, (member,)) for member in filled]
 
 
 def nodes(members: Sequence[Member]) -> Iterator[Node]:

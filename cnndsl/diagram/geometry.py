@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from cnndsl.diagram.structure import Fork, Head, Parts, Structure, Web, is_via
+from cnndsl.diagram.rows import Web, is_via
+from cnndsl.diagram.structure import Fork, Head, Parts, Structure
 from cnndsl.diagram.wiring import Net, is_port
 
 GAP, ENTER, LEAVE = 18.0, 24.0, 10.0
@@ -108,7 +109,8 @@ class _Layout:
         structure = self.measures.structures[id]
         chunks = _chunks(structure.parts, self.breaks.get(id, ()))
         columns = [self.sequence(chunk, structure.heads) for chunk in chunks]
-        block = columns[0] if len(columns) == 1 else self.columns(columns, chunks)
+        title = 0.0 if self.measures.across else self.measures.titles.get(id, 0.0)
+        block = columns[0] if len(columns) == 1 else self.columns(columns, chunks, title)
         for key, spot in block.spots.items():
             if key.startswith("out/"):
                 block.spots[key] = replace(spot, y=block.length)
@@ -134,8 +136,7 @@ class _Layout:
         if self.measures.across:
             left, length = left + TITLE, max(length, title + 2 * PAD)
         else:
-            entries = [s.x for key, s in inner.spots.items() if key.startswith("in/")]
-            right = max(right, max(entries) + TITLE / 2 + title + PAD)
+            right = max(right, last_entry(inner) + TITLE / 2 + title + PAD)
         return Spot(0.0, 0.0, left, right, length, inner.out)
 
     # --- in sequence ---
@@ -222,11 +223,14 @@ class _Layout:
             y += height + ROW
         return block
 
-    def columns(self, columns: Sequence[Block], chunks: Sequence[Parts]) -> Block:
-        """Columns side by side; their first boxes are in one row."""
-        top = ENTER if is_entry(chunks[0][0]) else 0.0
+    def columns(self, columns: Sequence[Block], chunks: Sequence[Parts], title: float) -> Block:
+        """Columns side by side, the second right of the title; their first boxes are in one row."""
+        room = GAP if self.measures.across else ENTER
+        top = room if is_entry(chunks[0][0]) else 0.0
         block = Block()
         block.take(columns[0], 0.0, 0.0)
+        if title:
+            block.right = max(block.right, last_entry(block) + TITLE / 2 + title)
         for before, column, chunk in zip(columns, columns[1:], chunks[1:], strict=False):
             turn = block.right + COLUMN / 2
             lower = before.length + (0.0 if before is columns[0] else top) + COLUMN / 3
@@ -236,6 +240,11 @@ class _Layout:
             block.out = x + column.out
         block.length += COLUMN / 2
         return block
+
+
+def last_entry(block: Block) -> float:
+    """How far right the lines of values enter a group."""
+    return max((s.x for key, s in block.spots.items() if key.startswith("in/")), default=0.0)
 
 
 def is_entry(part: str | Fork | Web) -> bool:

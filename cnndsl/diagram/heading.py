@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cnndsl.diagram.metrics import text_width
-from cnndsl.diagram.plan import Kind, Plan
-from cnndsl.diagram.theme import Theme
+from cnndsl.diagram.plan import Kind, Mark, Plan
+from cnndsl.diagram.theme import Paint, Theme
 
 SIZE = 9.0
 WIDEST = 420.0
@@ -50,17 +50,20 @@ def heading(plan: Plan, theme: Theme) -> Heading:
 
 def _legend(plan: Plan, theme: Theme, widest: float) -> Iterator[Entry]:
     x, y = 0.0, 26.0
-    for words, kind, dash in _meanings(plan):
+    for words, paint, dash, stripe in _meanings(plan, theme):
         width = SWATCH + text_width(words, SIZE)
         if x and x + width > widest:
             x, y = 0.0, y + LINE
-        paint = theme.paints[kind]
-        yield Entry(words, paint.fill, paint.border, x, y, dash, kind.explained)
+        yield Entry(words, paint.fill, paint.border, x, y, dash, stripe)
         x += width + SPACE
 
 
-def _meanings(plan: Plan) -> Iterator[tuple[str, Kind, str]]:
-    for kind in plan.kinds:
-        yield kind.value, kind, ""
+def _meanings(plan: Plan, theme: Theme) -> Iterator[tuple[str, Paint, str, bool]]:
+    """What is explained: words, colours, dashes, and whether it has a bar."""
+    for mark in plan.marks:
+        dash = ' stroke-dasharray="2 3"' if mark is Mark.REMOVED else ""
+        yield f"{mark.sign} {mark.value}".strip(), theme.marks[mark], dash, True
+    for kind in () if plan.marks else plan.kinds:
+        yield kind.value, theme.paints[kind], "", True
     if any(box.train_only for box in plan.boxes):
-        yield "training only", Kind.OUTPUT, ' stroke-dasharray="4 3"'
+        yield "training only", theme.paints[Kind.OUTPUT], ' stroke-dasharray="4 3"', False

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cnndsl.diagram.metrics import text_width
-from cnndsl.diagram.plan import Box, Group, Kind
+from cnndsl.diagram.plan import Box, Group, Kind, Mark, Was
 
 NAME, WORDS, TITLE = 11.0, 10.0, 16.0
 """Sizes of a font: of names, of all other words, of the heading."""
@@ -51,14 +51,37 @@ class Label:
 
 
 def label(box: Box) -> Label:
-    """The bold name left and the shape right; below, what is computed."""
+    """The bold name left and the shape right; below, what is computed, and what was before."""
     head, rest = head_and_rest(box)
     times = f" ×{box.times}" if box.times > 1 else ""
-    lines = (Line(name=head + times, shape=box.shape), *(Line(words=part) for part in _wrap(rest)))
+    first = Line(name=f"{signed(box.mark)}{head}{times}", shape=box.shape)
+    lines = (first, *(_changed(box.was, rest, box.shape) if box.was else _plain(rest)))
     stripe = STRIPE if has_stripe(box) else 0
     width = max(line.width for line in lines) + 2 * PADDING + stripe
     height = ABOVE + FIRST_LINE + NEXT_LINE * (len(lines) - 1) + BELOW
     return Label(lines, round(width, 1), height)
+
+
+def signed(mark: Mark | None) -> str:
+    """The sign of what became of something, before its name."""
+    return f"{mark.sign} " if mark and mark.sign else ""
+
+
+def _plain(rest: str) -> Iterator[Line]:
+    yield from (Line(words=part) for part in _wrap(rest))
+
+
+def _changed(was: Was, rest: str, shape: str) -> Iterator[Line]:
+    """What a box said before and says now, as lines of a difference."""
+    old_shape = was.shape if was.shape != shape else ""
+    if was.now:
+        yield from _plain(rest)
+    if was.words or old_shape:
+        yield Line(words=f"– {was.words}".rstrip(), shape=old_shape)
+    if was.now or (was.words and rest):
+        yield Line(words=f"+ {was.now or rest}")
+    elif rest:
+        yield from _plain(rest)
 
 
 def head_and_rest(box: Box) -> tuple[str, str]:
@@ -110,7 +133,7 @@ def title(group: Group) -> Title:
     name, other = reversed(names) if group.block and numbered else names
     times = f" ×{group.times}" if group.times > 1 else ""
     notes = [other, "training only" if group.train_only else ""]
-    return Title(name + times, " · ".join(note for note in notes if note))
+    return Title(signed(group.mark) + name + times, " · ".join(note for note in notes if note))
 
 
 def is_joint(box: Box) -> bool:

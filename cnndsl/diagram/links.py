@@ -1,10 +1,11 @@
-"""The wires between boxes, and which of them are shortcuts."""
+"""What boxes read, and which of it are shortcuts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
-from cnndsl.diagram.plan import Box, Item, Kind, Link, Wire, boxes
+from cnndsl.diagram.changes import Changes
+from cnndsl.diagram.plan import Link, Read
 from cnndsl.graph import Graph, Node
 from cnndsl.ops.base import Family
 
@@ -16,37 +17,22 @@ MAX_BODY = 100
 """How many nodes may lie beside it."""
 
 
-def wires(graph: Graph, items: Iterable[Item]) -> tuple[Wire, ...]:
-    """What the boxes read, in the order of the readers: of each box each value once."""
-    drawn = list(boxes(items))
-    box_of = {node: box for box in drawn for node in box.nodes}
-    shown = {node for box in drawn for node in box.shown}
-    special = shortcuts(graph)
-    found: dict[tuple[str, int], Wire] = {}
-    for node in graph.nodes:
-        if node.id not in shown:
-            continue  # a later repetition: its wires are those of the first
-        for value in node.inputs:
-            source, target = box_of[value], box_of[node.id]
-            if source is not target:
-                link = special.get((value, node.id), Link.MAIN)
-                _add(found, source, target, value, link)
-    for output in graph.outputs:
-        _add(found, box_of[output.node], _output_box(drawn, output.name), output.node, Link.MAIN)
-    return tuple(found.values())
-
-
-def _output_box(drawn: Sequence[Box], name: str) -> Box:
-    return next(box for box in drawn if box.kind is Kind.OUTPUT and box.name == name)
-
-
-def _add(
-    found: dict[tuple[str, int], Wire], source: Box, target: Box, value: int, link: Link
-) -> None:
-    """Add a wire; of two for one value into one box the one with the more important link stays."""
-    wire = Wire(source.id, target.id, value, Link.TRAIN if target.train_only else link)
-    known = found.get((target.id, value), wire)
-    found[target.id, value] = min(known, wire, key=lambda w: list(Link).index(w.link))
+def reads(
+    graph: Graph,
+    changes: Changes,
+    special: Mapping[tuple[int, int], Link],
+    shown: Iterable[int],
+    own: Iterable[int],
+) -> tuple[Read, ...]:
+    """What the nodes `shown` read but for their `own` ones: each value once, and what for."""
+    inside, order = frozenset(own), list(Link)
+    found: dict[int, Link] = {}
+    for node in shown:
+        for value in graph.nodes[node].inputs:
+            if value not in inside:
+                link = changes.link(value, node, special.get((value, node), Link.MAIN))
+                found[value] = min(found.get(value, link), link, key=order.index)
+    return tuple(found.items())
 
 
 def shortcuts(graph: Graph) -> dict[tuple[int, int], Link]:

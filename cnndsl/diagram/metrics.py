@@ -30,6 +30,11 @@ def _table(widths: str) -> dict[str, int]:
 _TABLES = {False: _table(_PLAIN), True: _table(_BOLD)}
 
 
+def tables() -> list[dict[str, int]]:
+    """The widths of the plain and of the bold letters, in thousandths of the size."""
+    return [_TABLES[False], _TABLES[True]]
+
+
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Points that a text is wide."""
     table = _TABLES[bold]

@@ -40,6 +40,25 @@ class Link(Enum):
     TRAIN = "training only"
     PROJECTION = "projection shortcut"
     IDENTITY = "identity shortcut"
+    ADDED = "added"
+    REMOVED = "removed"
+
+
+class Mark(Enum):
+    """What became of something, where two networks are compared."""
+
+    SAME = "unchanged"
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+    @property
+    def sign(self) -> str:
+        return {"added": "+", "removed": "–", "changed": "~"}.get(self.value, "")
+
+
+Read = tuple[int, Link]
+"""A node of the graph that is read, and what for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +66,8 @@ class Box:
     """One drawn node: an op, fused ops, or a closed scope.
 
     `name` is that of the spec, empty where it would be a bare number; `op` and `text` say what is
-    computed. `nodes` are the nodes of the graph that the box stands for, and `shown` those of them
-    that belong to the first of `times` repetitions.
+    computed. `nodes` are the nodes of the graph that the box stands for, in all of its `times`
+    repetitions, and `reads` the nodes that the first of these needs from elsewhere.
     """
 
     id: str
@@ -58,9 +77,22 @@ class Box:
     text: str
     shape: str
     nodes: tuple[int, ...]
-    shown: tuple[int, ...]
+    reads: tuple[Read, ...]
     times: int = 1
     train_only: bool = False
+    units: tuple[Box | Group, ...] = ()
+    """The repetitions one by one, where they were asked for."""
+    mark: Mark | None = None
+    was: Was | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Was:
+    """What a box that has changed said before, and says now where its text does not."""
+
+    words: str
+    now: str
+    shape: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +111,20 @@ class Group:
     look: str
     times: int = 1
     train_only: bool = False
+    units: tuple[Box | Group, ...] = ()
+    """The repetitions one by one, where they were asked for."""
+
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        return self.closed.nodes
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        return self.closed.reads
+
+    @property
+    def mark(self) -> Mark | None:
+        return self.closed.mark
 
     def with_items(self, items: tuple[Box | Group, ...]) -> Group:
         return replace(self, items=items)
@@ -96,39 +142,26 @@ class Edge:
     link: Link
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """The node `value` of the graph, on its way from the box that computes it to one that reads it.
-
-    Within a group, the ends are what lies directly in it: see `wiring`.
-    """
-
-    source: str
-    target: str
-    value: int
-    link: Link
-
-
 @dataclass(frozen=True)
 class Plan:
-    """A diagram: `items` in the order in which they run, and the `wires` between their boxes."""
+    """A diagram: `items` in the order in which they run; `result` is the box of the main output."""
 
     title: str
     subtitle: str
     about: str
     items: tuple[Item, ...]
-    wires: tuple[Wire, ...]
     result: str
-    """The box of the main output."""
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
         """One edge for each two boxes of which one reads the other, in the order of the readers."""
+        home = {node: box.id for box in self.boxes for node in box.nodes}
         order = list(Link)
         found: dict[tuple[str, str], Link] = {}
-        for wire in self.wires:
-            ends = wire.source, wire.target
-            found[ends] = min(found.get(ends, wire.link), wire.link, key=order.index)
+        for box in self.boxes:
+            for value, link in box.reads:
+                ends = home[value], box.id
+                found[ends] = min(found.get(ends, link), link, key=order.index)
         # Heads that inference does without stand beside the spine, not between its branches.
         ordered = sorted(found.items(), key=lambda entry: entry[1] is Link.TRAIN)
         return tuple(Edge(source, target, link) for (source, target), link in ordered)
@@ -146,6 +179,12 @@ class Plan:
         """The kinds of boxes that the legend explains, of those that are present."""
         present = {box.kind for box in self.boxes}
         return tuple(kind for kind in Kind if kind in present and kind.explained)
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """What became of the boxes, of those marks that are present."""
+        present = {box.mark for box in self.boxes}
+        return tuple(mark for mark in Mark if mark in present)
 
 
 def boxes(items: Iterable[Item]) -> Iterator[Box]:

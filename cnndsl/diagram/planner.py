@@ -1,4 +1,4 @@
-"""Graph → Plan: what is fused, what is folded, what is closed."""
+"""Graph → boxes and groups: what is fused, and what is folded."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from cnndsl.costs import cost
 from cnndsl.diagram import words
-from cnndsl.diagram.folding import Folder, Member, Run, nodes, scopes
-from cnndsl.diagram.links import wires
-from cnndsl.diagram.opening import opened
-from cnndsl.diagram.plan import Box, Group, Item, Kind, Plan, boxes
+from cnndsl.diagram.changes import NOTHING, REMOVED, Changes
+from cnndsl.diagram.folding import Folder, Member, Run, nodes, one_by_one, scopes
+from cnndsl.diagram.links import reads, shortcuts
+from cnndsl.diagram.outputs import output_box
+from cnndsl.diagram.plan import Box, Group, Item, Kind, Link, Mark, Read, Was, boxes
 from cnndsl.graph import Graph, Node, Scope
 from cnndsl.ops.base import Family
 
@@ -19,37 +19,15 @@ FUSING = (Family.CONVOLUTION, Family.LINEAR, Family.NORMALIZATION, Family.MERGE)
 """What a box may begin with, for a normalization and an activation to be written into it."""
 
 
-def make_plan(
-    graph: Graph,
-    *,
-    depth: int | None = None,
-    fold: bool = True,
-    fuse: bool = True,
-) -> Plan:
-    """Choose what to show of a graph.
-
-    `depth` is how many levels of scopes are opened, by default as many as give a readable diagram;
-    `fold` draws consecutive equal scopes once, and `fuse` writes the normalization and activation
-    behind a layer into its box.
-    """
-    items = opened(_Planner(graph, fold, fuse).all_items(), depth)
-    total = cost(graph)
-    params, macs = words.quantity(total.params), words.quantity(total.macs)
-    return Plan(
-        title=graph.variant or graph.name,
-        subtitle=f"{params} parameters, {macs} multiply-adds",
-        about=" ".join(graph.about.split()),
-        items=items,
-        wires=wires(graph, items),
-        result=f"output/{graph.output.name}",
-    )
-
-
 @dataclass
-class _Planner:
+class Planner:
+    """The boxes and groups of one graph; with `units`, repetitions one by one too."""
+
     graph: Graph
     fold: bool
     fuse: bool
+    units: bool = False
+    changes: Changes = NOTHING
     twins: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """For a node of a first repetition, the nodes at its place in all repetitions."""
     last: dict[str, Scope] = field(default_factory=dict)
@@ -57,7 +35,11 @@ class _Planner:
 
     @cached_property
     def folder(self) -> Folder:
-        return Folder(self.graph)
+        return Folder(self.graph, self.changes)
+
+    @cached_property
+    def special(self) -> dict[tuple[int, int], Link]:
+        return shortcuts(self.graph)
 
     @cached_property
     def only_reader(self) -> dict[int, int]:
@@ -70,25 +52,26 @@ class _Planner:
 
     def all_items(self) -> tuple[Item, ...]:
         """Everything, each output beside the outermost item that computes it."""
-        items = self.items(self.graph.root.members, "")
+        items = self.items(self.runs(self.graph.root.members), "")
         number = {
             node: index
             for index, item in enumerate(items)
             for box in boxes([item])
             for node in box.nodes
         }
-        ends = {output.name: number[output.node] for output in self.graph.outputs}
+        beside: dict[int, list[Box]] = {}
+        for output in self.graph.outputs:
+            box = output_box(self.graph, self.changes, output)
+            beside.setdefault(max(number[value] for value, _ in box.reads), []).append(box)
         return tuple(
-            shown
-            for index, item in enumerate(items)
-            for shown in (item, *(b for b in self.outputs() if ends[b.name] == index))
+            shown for index, item in enumerate(items) for shown in (item, *beside.get(index, ()))
         )
 
-    def items(self, members: Sequence[Member], base: str) -> list[Item]:
-        """What is drawn for the members; names are relative to the path `base`."""
+    def items(self, runs: Sequence[Run], base: str) -> list[Item]:
+        """What is drawn for members and their repetitions; names are relative to `base`."""
         found: list[Item] = []
         fused: list[Node] = []  # the nodes of the box that still takes nodes
-        for run in self.runs(members):
+        for run in runs:
             if run.times == 1 and isinstance(run.members[0], Node):
                 node = run.members[0]
                 if fused and not self.joins(fused, node):
@@ -105,8 +88,7 @@ class _Planner:
     def runs(self, members: Sequence[Member]) -> list[Run]:
         if self.fold:
             return list(self.folder.runs(members))
-        filled = [m for m in members if isinstance(m, Node) or any(m.nodes())]
-        return [Run((member,), (member,), 1, 0) for member in filled]
+        return one_by_one(members)
 
     # --- boxes ---
 
@@ -115,6 +97,9 @@ class _Planner:
         before = fused[-1]
         alone = node.inputs == (before.id,) and self.only_reader.get(before.id) == node.id
         if not (self.fuse and alone and fused[0].op.family in FUSING):
+            return False
+        first, mark = (self.changes.marks.get(n.id) for n in (fused[0], node))
+        if first is not mark and (first, mark) != (Mark.CHANGED, Mark.SAME):
             return False
         if node.op.family is Family.NORMALIZATION:
             return len(fused) == 1 and before.op.family is not Family.NORMALIZATION
@@ -139,8 +124,10 @@ class _Planner:
             text=text,
             shape=self.shape(fused[-1].id),
             nodes=self.all_alike(fused),
-            shown=tuple(node.id for node in fused),
+            reads=self.reads(fused),
             train_only=head.id in self.graph.train_only,
+            mark=self.changes.marks.get(head.id),
+            was=self.was(head, fused),
         )
 
     def alike(self, node: int) -> tuple[int, ...]:
@@ -150,25 +137,27 @@ class _Planner:
     def all_alike(self, found: Sequence[Node]) -> tuple[int, ...]:
         return tuple(twin for node in found for twin in self.alike(node.id))
 
+    def was(self, head: Node, fused: Sequence[Node]) -> Was | None:
+        """What the box of a changed node said before."""
+        old = self.changes.was.get(head.id)
+        if old is None or self.changes.marks[head.id] is not Mark.CHANGED:
+            return None
+        last = self.changes.was.get(fused[-1].id)
+        said, says = words.difference(old, head)
+        return Was(said, says, words.shape([last.shape]) if last else "")
+
+    def reads(self, found: Sequence[Node]) -> tuple[Read, ...]:
+        """What the nodes of a first repetition read."""
+        shown = [node.id for node in found]
+        own = self.all_alike(found)
+        links = reads(self.graph, self.changes, self.special, shown, own)
+        if not self.graph.train_only.issuperset(shown):
+            return links
+        kept = (Link.ADDED, Link.REMOVED)
+        return tuple((value, link if link in kept else Link.TRAIN) for value, link in links)
+
     def shape(self, node: int) -> str:
         return words.shape([self.graph.nodes[twin].shape for twin in self.alike(node)])
-
-    def outputs(self) -> list[Box]:
-        """A box for each value that the network gives."""
-        return [
-            Box(
-                id=f"output/{output.name}",
-                kind=Kind.OUTPUT,
-                name=output.name,
-                op="",
-                text=f"training only, loss × {output.loss_weight:g}" if output.train_only else "",
-                shape=words.shape([self.graph.nodes[output.node].shape]),
-                nodes=(),
-                shown=(),
-                train_only=output.train_only,
-            )
-            for output in self.graph.outputs
-        ]
 
     # --- scopes ---
 
@@ -176,17 +165,17 @@ class _Planner:
         """A repeated run or a single scope, as a group or less."""
         self.record(run)
         if len(run.scopes) > 1:
-            return [self.wrap(run, "", tuple(self.items(run.members, base)), base)]
+            return [self.wrap(run, "", tuple(self.items(self.runs(run.members), base)), base)]
         (scope,) = run.scopes
         if run.times == 1 and not scope.block and self.is_branch(scope):
-            return self.items(scope.members, base)
+            return self.items(self.runs(scope.members), base)
         # The scope's group is drawn around what repeats with it: a dense layer and its concat.
         inner: list[Item] = []
         for member in run.members:
             if isinstance(member, Scope):
-                inner += self.items(member.members, member.path)
+                inner += self.items(self.runs(member.members), member.path)
             else:
-                inner += self.items([member], base)
+                inner += self.items(one_by_one([member]), base)
         return [self.wrap(run, scope.block, tuple(inner), base)]
 
     def record(self, run: Run) -> None:
@@ -215,10 +204,20 @@ class _Planner:
             name = words.run_name(name, _relative(run.last_scope.path, base))
         if len(inner) == 1 and isinstance(inner[0], Box) and inner[0].times == 1:
             name = block if _is_number(name) else name
-            return replace(inner[0], id=path, name=name, times=run.times)
+            box = replace(inner[0], id=path, name=name, times=run.times)
+            return replace(box, units=self.all_units(run, base))
         closed = self.closed(run, path, name, block)
         look = block or ", ".join(self.folder.outline(scope) for scope in run.scopes)
-        return Group(path, name, block, inner, closed, look, run.times, closed.train_only)
+        units = self.all_units(run, base)
+        return Group(path, name, block, inner, closed, look, run.times, closed.train_only, units)
+
+    def all_units(self, run: Run, base: str) -> tuple[Item, ...]:
+        """The repetitions one by one, each as it is for itself."""
+        if run.times == 1 or not self.units:
+            return ()
+        alone = Planner(self.graph, self.fold, self.fuse, self.units, self.changes)
+        alone.folder, alone.special = self.folder, self.special
+        return tuple(alone.items(one_by_one(run.all), base))
 
     def closed(self, run: Run, path: str, name: str, block: str) -> Box:
         """The box for a scope or run that is not opened."""
@@ -233,9 +232,10 @@ class _Planner:
             text=self.arguments(run.scopes[0]) if block else words.layer_count(inside),
             shape=self.shape(result),
             nodes=tuple(sorted(set(self.all_alike(inside)))),
-            shown=tuple(node.id for node in inside),
+            reads=self.reads(inside),
             times=run.times,
             train_only=all(node.id in self.graph.train_only for node in inside),
+            mark=self.changes.mark(node.id for node in inside),
         )
 
     def arguments(self, scope: Scope) -> str:
@@ -245,7 +245,9 @@ class _Planner:
 
 
 def _relative(path: str, base: str) -> str:
-    return path.removeprefix(f"{base}.") if base else path
+    """The path below `base`, without the sign of what gave its path to something new."""
+    relative = path.removeprefix(f"{base}.") if base else path
+    return relative.replace(REMOVED, "")
 
 
 def _is_number(name: str) -> bool:

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cnndsl.diagram.geometry import LEVEL, Block, Measures
-from cnndsl.diagram.plan import Wire
 from cnndsl.diagram.structure import Way
-from cnndsl.diagram.wiring import entry, is_port, leave
+from cnndsl.diagram.wiring import Wire, entry, is_port, leave
 
 BELOW, BELOW_TITLE, ABOVE = 8.0, 20.0, 12.0
 """Where wires turn: below a box, below a group's title, above a box."""

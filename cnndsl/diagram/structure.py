@@ -12,6 +12,7 @@ from enum import Enum
 from itertools import accumulate, pairwise
 
 from cnndsl.diagram.plan import Link
+from cnndsl.diagram.rows import Rows, Web
 from cnndsl.diagram.wiring import Net, is_port
 
 MAX_DEPTH = 40
@@ -44,13 +45,6 @@ class Fork:
     branches: tuple[Parts, ...]
     lanes: tuple[int, ...] = ()
     spine: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Web:
-    """Rows of keys; wires that pass a row have a place in it, one for each value."""
-
-    rows: tuple[tuple[str, ...], ...]
 
 
 Parts = tuple["str | Fork | Web", ...]
@@ -124,7 +118,6 @@ class _Builder:
         self.before: dict[str, dict[str, list[int]]] = {key: {} for key in keys}
         """For each key what it reads, with the numbers of the wires."""
         self.behind: dict[str, dict[str, list[int]]] = {key: {} for key in keys}
-        self.source = {wire.value: wire.source for wire in net.wires}
         for number, wire in enumerate(net.wires):
             if wire.source in self.behind and wire.target in self.before:
                 self.before[wire.target].setdefault(wire.source, []).append(number)
@@ -171,7 +164,10 @@ class _Builder:
             return (self.fork(components, direct, depth),)
         cuts = self.cuts(keys)
         if not cuts or depth > MAX_DEPTH:
-            return (self.web(keys),)
+            rows = Rows(self.net, keys, self.before, self.behind)
+            self.vias |= rows.vias
+            self.lead(rows.vias, Way.WEB)
+            return (rows.web(),)
         parts: list[str | Fork | Web] = []
         for start, end in pairwise([-1, *cuts, len(keys)]):
             inner = keys[start + 1 : end]
@@ -240,7 +236,7 @@ class _Builder:
         for key in component:
             for target, wires in self.behind[key].items():
                 if target not in component:
-                    self.lead(wires, Way.SIDE)
+                    self.lead([n for n in wires if self.ways.get(n) is Way.IN], Way.SIDE)
 
     def is_beside(self, component: Sequence[str]) -> bool:
         """Whether the component is off the main path: a projection, or for training alone."""
@@ -253,69 +249,3 @@ class _Builder:
             for number in wires
         ]
         return bool(entering) and all(link in (Link.PROJECTION, Link.TRAIN) for link in entering)
-
-    # --- rows ---
-
-    def web(self, keys: Sequence[str]) -> Web:
-        """The keys in rows, each below all that it reads, and places for wires that pass rows."""
-        own = set(keys)
-        row: dict[str, int] = {}
-        for key in keys:
-            row[key] = 1 + max((row[s] for s in self.before[key] if s in own), default=-1)
-        height = 1 + max(row.values())
-        rows: list[dict[str, None]] = [{} for _ in range(height)]
-        for key in keys:
-            rows[row[key]][key] = None
-        for key in keys:
-            near = [(row.get(s, -1), row[key], wires) for s, wires in self.before[key].items()]
-            near += [
-                (row[key], height, wires)
-                for target, wires in self.behind[key].items()
-                if target not in own
-            ]
-            for start, end, wires in near:
-                self.pass_rows(rows, keys[0], start, end, wires)
-        return Web(self.in_order(rows, keys[0]))
-
-    def pass_rows(
-        self, rows: list[dict[str, None]], web: str, start: int, end: int, wires: Sequence[int]
-    ) -> None:
-        """Note the places of wires in the rows between two; -1 is above all, and the last below."""
-        for number in wires:
-            value = self.net.wires[number].value
-            places = tuple(via(web, value, index) for index in range(start + 1, end))
-            for index, place in zip(range(start + 1, end), places, strict=True):
-                rows[index][place] = None
-            if places or (start >= 0 and end < len(rows)):
-                self.ways[number] = Way.WEB
-                self.vias[number] = self.vias.get(number, ()) + places
-
-    def in_order(self, rows: Sequence[Iterable[str]], web: str) -> tuple[tuple[str, ...], ...]:
-        """The rows, each in the order of what it reads of the rows above."""
-        place: dict[str, float] = {}
-        found: list[tuple[str, ...]] = []
-        for index, row in enumerate(rows):
-            wish: dict[str, float] = {}
-            for key in row:
-                known = [place[name] for name in self.above(key, web, index) if name in place]
-                wish[key] = sum(known) / len(known) if known else 0.5
-            found.append(tuple(sorted(row, key=lambda key: wish[key])))
-            place |= {key: (i + 0.5) / len(found[-1]) for i, key in enumerate(found[-1])}
-        return tuple(found)
-
-    def above(self, key: str, web: str, row: int) -> list[str]:
-        """What leads to a key or place of a row, of all that can stand in the row above."""
-        if is_via(key):
-            value = int(key.split("/")[1])
-            return [self.source[value], via(web, value, row - 1)]
-        read = self.before[key]
-        values = [self.net.wires[number].value for wires in read.values() for number in wires]
-        return [*read, *(via(web, value, row - 1) for value in values)]
-
-
-def via(web: str, value: int, row: int) -> str:
-    return f"via/{value}/{row}/{web}"
-
-
-def is_via(key: str) -> bool:
-    return key.startswith("via/")

@@ -20,7 +20,7 @@ from cnndsl.diagram.labels import (
     head_and_rest,
 )
 from cnndsl.diagram.metrics import FONTS, text_width
-from cnndsl.diagram.plan import Box
+from cnndsl.diagram.plan import Box, Mark
 from cnndsl.diagram.routes import Line, Point
 from cnndsl.diagram.theme import Theme
 
@@ -38,16 +38,15 @@ def write_svg(figure: Figure, theme: Theme) -> str:
     width = max(figure.width, head.width) + 2 * MARGIN
     height = figure.height + head.height + 2 * MARGIN
     left = (width - figure.width) / 2
-    body = "\n".join(
-        [
-            *_heading(head, theme),
-            f'<g transform="translate({_n(left)} {_n(MARGIN + head.height)})">',
-            *(part for group in figure.groups for part in _group(group, theme)),
-            *(_line(line, theme, figure.across) for line in figure.lines),
-            *(part for box in figure.boxes for part in _box(box, theme)),
-            "</g>",
-        ]
-    )
+    parts = [
+        *_heading(head, theme),
+        f'<g transform="translate({_at(left, MARGIN + head.height)})">',
+        *(part for group in figure.groups for part in _group(group, theme)),
+        *(_line(line, theme, figure.across) for line in figure.lines),
+        *(part for box in figure.boxes for part in _box(box, theme)),
+        "</g>",
+    ]
+    body = "\n".join(part for part in parts if part)
     about = printable(figure.plan.about or figure.plan.title)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(width)}" height="{_n(height)}" '
@@ -91,9 +90,9 @@ def printable(words: str) -> str:
 
 
 def _box(placed: PlacedBox, theme: Theme) -> Iterator[str]:
-    box, area, paint = placed.box, placed.area, theme.paints[placed.box.kind]
+    box, area, paint = placed.box, placed.area, theme.paint(placed.box)
     yield f'<g class="{box.kind.name.lower()}"><title>{escape(printable(tooltip(box)))}</title>'
-    dash = ' stroke-dasharray="4 3"' if box.train_only else ""
+    dash = _dash(box.train_only, box.mark)
     radius = ROUND if has_stripe(box) else 11.0
     for step in (2, 1) if box.times > 1 else ():
         card = Area(area.x + STACK * step, area.y + STACK * step, area.width, area.height)
@@ -103,6 +102,12 @@ def _box(placed: PlacedBox, theme: Theme) -> Iterator[str]:
         yield _stripe(area, paint.border)
     yield from _label(placed, theme)
     yield "</g>"
+
+
+def _dash(train_only: bool, mark: Mark | None) -> str:
+    if mark is Mark.REMOVED:
+        return ' stroke-dasharray="2 3"'
+    return ' stroke-dasharray="4 3"' if train_only else ""
 
 
 def _rect(area: Area, radius: float, fill: str, border: str, more: str = "") -> str:
@@ -125,10 +130,11 @@ def _label(placed: PlacedBox, theme: Theme) -> Iterator[str]:
     stripe = STRIPE if has_stripe(placed.box) else 0
     left, right = area.x + stripe + PADDING, area.x + area.width - PADDING
     lines = placed.label.lines
+    color = theme.muted if placed.box.mark is Mark.SAME else theme.text
     y = area.y + (area.height - placed.label.height) / 2 + ABOVE + 0.75 * FIRST_LINE
     for line in lines:
-        yield text(line.name, left, y, theme.text, NAME, bold=True)
-        yield text(line.words, left, y, theme.text)
+        yield text(line.name, left, y, color, NAME, bold=True)
+        yield text(line.words, left, y, color)
         yield text(line.shape, right, y, theme.muted, end=True)
         y += NEXT_LINE
 
@@ -146,11 +152,11 @@ def _group(placed: PlacedGroup, theme: Theme) -> Iterator[str]:
     group, area = placed.group, placed.area
     fill = theme.clusters[placed.depth % len(theme.clusters)]
     yield f"<g><title>{escape(printable(group.id))}</title>"
+    border = theme.marks[group.mark].border if group.mark else theme.cluster_border
     for step in (2, 1) if group.times > 1 else ():
         card = Area(area.x + STACK * step, area.y + STACK * step, area.width, area.height)
-        yield _rect(card, ROUND, theme.background, theme.cluster_border)
-    dash = ' stroke-dasharray="5 4"' if group.train_only else ""
-    yield _rect(area, ROUND, fill, theme.cluster_border, dash)
+        yield _rect(card, ROUND, theme.background, border)
+    yield _rect(area, ROUND, fill, border, _dash(group.train_only, group.mark))
     x, y = placed.title_at
     yield text(placed.title.name, x, y, theme.text, NAME, bold=True)
     x += text_width(placed.title.name, NAME, bold=True) + 6

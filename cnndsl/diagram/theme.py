@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from cnndsl.diagram.plan import Kind, Link
+from cnndsl.diagram.plan import Box, Kind, Link, Mark
+
+K = TypeVar("K", Kind, Mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Theme:
 
     name: str
     paints: Mapping[Kind, Paint]
+    marks: Mapping[Mark, Paint]
     strokes: Mapping[Link, Stroke]
     clusters: tuple[str, ...]
     cluster_border: str
@@ -41,6 +45,10 @@ class Theme:
     text: str
     muted: str
     font: str = "Helvetica"
+
+    def paint(self, box: Box) -> Paint:
+        """The colours of a box: where networks are compared, of what became of it."""
+        return self.marks[box.mark] if box.mark else self.paints[box.kind]
 
 
 def mixed(color: str, ground: str, share: float) -> str:
@@ -52,7 +60,7 @@ def mixed(color: str, ground: str, share: float) -> str:
     return "#" + "".join(f"{part:02x}" for part in parts)
 
 
-def _paints(colors: Mapping[Kind, str], ground: str, share: float) -> dict[Kind, Paint]:
+def _paints(colors: Mapping[K, str], ground: str, share: float) -> dict[K, Paint]:
     return {kind: Paint(mixed(color, ground, share), color) for kind, color in colors.items()}
 
 
@@ -76,11 +84,17 @@ LIGHT = Theme(
         0.12,
     )
     | {Kind.BLOCK: Paint("#ffffff", "#111827")},
+    marks=_paints(
+        {Mark.ADDED: "#00664a", Mark.REMOVED: "#d64027", Mark.CHANGED: "#c99700"}, "#ffffff", 0.14
+    )
+    | {Mark.SAME: Paint("#ffffff", "#a9b1bc")},
     strokes={
         Link.MAIN: Stroke("#4b5563"),
         Link.TRAIN: Stroke("#6b7280", "4 3"),
         Link.PROJECTION: Stroke("#56349c"),
         Link.IDENTITY: Stroke("#56349c"),
+        Link.ADDED: Stroke("#00664a"),
+        Link.REMOVED: Stroke("#d64027", "2 3"),
     },
     clusters=("#f6f7f9", "#eceff3"),
     cluster_border="#a3acb9",
@@ -109,11 +123,17 @@ DARK = Theme(
         0.2,
     )
     | {Kind.BLOCK: Paint("#0d1117", "#f3f4f6")},
+    marks=_paints(
+        {Mark.ADDED: "#2fd6a3", Mark.REMOVED: "#f0563b", Mark.CHANGED: "#f0d264"}, "#0d1117", 0.22
+    )
+    | {Mark.SAME: Paint("#0d1117", "#5b6470")},
     strokes={
         Link.MAIN: Stroke("#b3bac4"),
         Link.TRAIN: Stroke("#8b949e", "4 3"),
         Link.PROJECTION: Stroke("#b794e6"),
         Link.IDENTITY: Stroke("#b794e6"),
+        Link.ADDED: Stroke("#2fd6a3"),
+        Link.REMOVED: Stroke("#f0563b", "2 3"),
     },
     clusters=("#161b22", "#1f2630"),
     cluster_border="#4b5563",

@@ -1,4 +1,4 @@
-"""Wires between boxes → for each group, what lies directly in it and how that hangs together.
+"""Items → for each group, what lies directly in it and how that hangs together.
 
 A group is entered and left through ports, one for each value: so what is in it can be laid out for
 itself, and opening it changes nothing around it but its size.
@@ -7,14 +7,24 @@ itself, and opening it changes nothing around it but its size.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from cnndsl.diagram.plan import Box, Item, Link, Wire
+from cnndsl.diagram.plan import Group, Item, Link
 
 LINKS = list(Link)
 
-Path = tuple[str, ...]
-"""A box or group with the groups around it, from the outside in."""
+Exit = tuple[int, Link]
+"""A value that leaves a group, and what it is read for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The node `value` of the graph, on its way between two keys of a net."""
+
+    source: str
+    target: str
+    value: int
+    link: Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,59 +55,51 @@ def is_port(key: str) -> bool:
     return key.startswith(("in/", "out/"))
 
 
-@dataclass
-class _Open:
-    """A net that still takes wires; two for one value between the same ends are one."""
-
-    items: list[str] = field(default_factory=list)
-    wires: dict[tuple[str, str, int], Wire] = field(default_factory=dict)
-
-    def add(self, wire: Wire) -> None:
-        ends = (wire.source, wire.target, wire.value)
-        known = self.wires.get(ends, wire)
-        self.wires[ends] = min(known, wire, key=_rank)
-
-
-def nets(items: Sequence[Item], wires: Sequence[Wire], result: str) -> dict[str, Net]:
+def nets(items: Sequence[Item], result: str) -> dict[str, Net]:
     """The net of every group by its id, and of the whole by ""; `result` is the main output."""
-    above = dict(_places(items, ()))
-    found: dict[str, _Open] = {}
-    for box_or_group, around in above.items():
-        found.setdefault(around[-1] if around else "", _Open()).items.append(box_or_group)
-    for wire in wires:
-        _route(found, wire, (*above[wire.source], wire.source), (*above[wire.target], wire.target))
-    return {group: _closed(net, "" if group else result) for group, net in found.items()}
+    return dict(_nets("", items, (), result))
 
 
-def _places(items: Sequence[Item], around: Path) -> Iterator[tuple[str, Path]]:
-    """Each box and group with the groups around it, from the outside in."""
+def _nets(
+    id: str, items: Sequence[Item], exits: Sequence[Exit], result: str
+) -> Iterator[tuple[str, Net]]:
+    found = net(items, exits, result)
+    yield id, found
     for item in items:
-        yield item.id, around
-        if not isinstance(item, Box):
-            yield from _places(item.items, (*around, item.id))
+        if isinstance(item, Group):
+            yield from _nets(item.id, item.items, leaving(item, found), "")
 
 
-def _route(found: dict[str, _Open], wire: Wire, source: Path, target: Path) -> None:
-    """Lead a wire out of the groups around its source, and into those around its target."""
-    level = next(i for i, (a, b) in enumerate(zip(source, target, strict=False)) if a != b)
-    group = source[level - 1] if level else ""
-    found[group].add(Wire(source[level], target[level], wire.value, wire.link))
-    for outer, inner in zip(source[level:], source[level + 1 :], strict=False):
-        found[outer].add(Wire(inner, leave(wire.value), wire.value, wire.link))
-    for outer, inner in zip(target[level:], target[level + 1 :], strict=False):
-        found[outer].add(Wire(entry(wire.value), inner, wire.value, wire.link))
-
-
-def _closed(net: _Open, result: str) -> Net:
-    wires = tuple(net.wires.values())
+def net(items: Sequence[Item], exits: Sequence[Exit], result: str = "") -> Net:
+    """The net of items that these values leave; without such, the main path ends at the result."""
+    wires = tuple(_inner(items, exits))
     entering = [wire for wire in wires if wire.source == entry(wire.value)]
     entries = dict.fromkeys(wire.value for wire in sorted(entering, key=_rank))
-    # What is computed last goes on; a value for training alone is never the main one.
-    leaving = [wire for wire in wires if wire.target == leave(wire.value)]
-    leaving.sort(key=lambda wire: (wire.link is Link.TRAIN, -wire.value))
-    exits = dict.fromkeys(wire.value for wire in leaving)
-    keys = (*map(entry, entries), *net.items, *map(leave, exits))
-    return Net(keys, tuple(entries), tuple(exits), wires, result or keys[-len(exits)])
+    leaves = [leave(value) for value, _ in exits]
+    keys = (*map(entry, entries), *(item.id for item in items), *leaves)
+    ends = leaves[0] if leaves else result
+    return Net(keys, tuple(entries), tuple(value for value, _ in exits), wires, ends)
+
+
+def _inner(items: Sequence[Item], exits: Sequence[Exit]) -> Iterator[Wire]:
+    """What the items read of each other and of what lies around them, and what leaves."""
+    home = {node: item.id for item in items for node in item.nodes}
+    for item in items:
+        for value, link in item.reads:
+            yield Wire(home.get(value, entry(value)), item.id, value, link)
+    for value, link in exits:
+        yield Wire(home[value], leave(value), value, link)
+
+
+def leaving(item: Item, around: Net) -> list[Exit]:
+    """The values of an item that others read: the main one first, which is computed last."""
+    found: dict[int, Wire] = {}
+    for wire in around.wires:
+        if wire.source == item.id:
+            found[wire.value] = min(found.get(wire.value, wire), wire, key=_rank)
+    exits = [(value, wire.link) for value, wire in found.items()]
+    # A value for training alone, or one that nobody reads any more, is never the main one.
+    return sorted(exits, key=lambda exit: (exit[1] in (Link.TRAIN, Link.REMOVED), -exit[0]))
 
 
 def _rank(wire: Wire) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from math import prod
 
 from cnndsl.diagram.plan import Kind
 from cnndsl.expr import show
@@ -55,6 +56,21 @@ def phrase(node: Node) -> str:
 def tail(fused: Sequence[Node]) -> str:
     """What is fused behind an op: ` + BN + ReLU`."""
     return "".join(f" + {title(n) if n.op.name == 'bn' else phrase(n)}" for n in fused)
+
+
+def difference(old: Node, new: Node) -> tuple[str, str]:
+    """What an op said before it changed, and says now, where its box does not tell."""
+    if phrase(old) != phrase(new):
+        return (brief(old) if title(old) == title(new) and brief(old) else phrase(old)), ""
+    differing = [name for name in new.op.args if getattr(old.op, name) != getattr(new.op, name)]
+    if differing:
+        said, says = (
+            ", ".join(f"{name} {show(getattr(node.op, name))}" for name in differing)
+            for node in (old, new)
+        )
+        return said, says
+    counts = [sum(map(prod, node.weights.values())) for node in (old, new)]
+    return f"{counts[0]:,} parameters", f"{counts[1]:,} parameters"
 
 
 def kind(node: Node) -> Kind:

@@ -7,10 +7,10 @@ from textwrap import fill
 
 from cnndsl.costs import cost
 from cnndsl.emitter.imports import imports_of
-from cnndsl.emitter.plan import plan
 from cnndsl.emitter.text import Writer
 from cnndsl.emitter.unify import unify
 from cnndsl.graph import Graph
+from cnndsl.plan import plan
 
 
 def emit_source(graph: Graph, probe: bool = False) -> str:

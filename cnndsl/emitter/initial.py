@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from cnndsl.emitter.layout import Group, flat, lay_out
-from cnndsl.emitter.plan import literal
 from cnndsl.graph import Graph, Node
 from cnndsl.ops.base import Call
+from cnndsl.plan.words import literal
 
 Choice = tuple[tuple[str, Call], ...]
 """The tensors of a module that a rule gives initial values, and how."""

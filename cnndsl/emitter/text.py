@@ -9,11 +9,11 @@ from typing import Any
 
 from cnndsl.emitter.initial import initial_lines
 from cnndsl.emitter.layout import WIDTH, Doc, Group, flat, lay_out
-from cnndsl.emitter.parts import Chain, Class, Leaf, Line, Part
-from cnndsl.emitter.plan import function_name, is_identifier, literal, variable
 from cnndsl.emitter.unify import Unified
 from cnndsl.graph import Graph
 from cnndsl.ops.base import Call
+from cnndsl.plan.parts import Chain, Class, Leaf, Line, Part
+from cnndsl.plan.words import function_name, is_identifier, literal, variable
 
 
 @dataclass(frozen=True)

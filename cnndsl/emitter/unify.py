@@ -6,8 +6,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnndsl.emitter.parts import Class, classes, leaves
-from cnndsl.emitter.plan import free, is_identifier, literal
+from cnndsl.plan.parts import Class, classes, leaves
+from cnndsl.plan.words import free, is_identifier, literal
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from cnndsl.ops.base import Op, registered
 
 ENTRY_POINTS = "cnndsl.ops"
-_BUILT_IN = ("activation", "conv", "merge", "norm", "pool", "regular", "reshape", "scale")
+_BUILT_IN = ("activation", "conv", "merge", "norm", "pool", "regular", "reshape", "resize", "scale")
 
 
 @cache

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
+from cnndsl.ops.memory import FLOAT, INPUT, OUTPUT, Kept
+from cnndsl.ops.reading import WHOLE, Along, Reading, pointwise
 
 
 class Activation(Op):
@@ -17,6 +19,10 @@ class Activation(Op):
     ranks: ClassVar[tuple[int, ...]] = (1, 2, 3)
     nn: ClassVar[str] = ""
     functional: ClassVar[str | None] = None
+    by_output: ClassVar[bool] = False
+    """Whether the gradient is computed from the output, not from the input."""
+    copied: ClassVar[bool] = False
+    """Whether autograd keeps a copy of the input where the op works in place."""
 
     def __init_subclass__(cls, name: str = "", nn: str = "", functional: str | None = "") -> None:
         super().__init_subclass__(name=name)
@@ -28,20 +34,37 @@ class Activation(Op):
     def function(self, x: Shape) -> Call | None:
         return call(self.functional, **self._arguments()) if self.functional else None
 
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        if inplace and self.copied:
+            return Kept(own=FLOAT * x.size)
+        return OUTPUT if self.by_output else INPUT
+
     def _arguments(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.args}
+
+
+class Doubled(Activation):
+    """Activations that make a second tensor of the input's size on the way, and keep both."""
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return Kept(input=True, own=self.scratch(x))
+
+    def scratch(self, x: Shape, /) -> int:
+        return FLOAT * x.size
 
 
 class ReLU(Activation, name="relu", nn="ReLU"):
     """max(0, x)."""
 
     inplace = True
+    by_output = True
 
 
 class ReLU6(Activation, name="relu6", nn="ReLU6"):
     """min(max(0, x), 6)."""
 
     inplace = True
+    copied = True
 
 
 class LeakyReLU(Activation, name="leaky_relu", nn="LeakyReLU"):
@@ -67,7 +90,7 @@ class PReLU(Activation, name="prelu", nn="PReLU", functional=None):
         return call("nn.PReLU", *((x.channels,) if self.per_channel else ()), init=self.init)
 
 
-class RReLU(Activation, name="rrelu", nn="RReLU", functional=None):
+class RReLU(Doubled, name="rrelu", nn="RReLU", functional=None):
     """x where it is positive, else a fraction of it that is random in training."""
 
     lower: float = arg("The least slope below zero.", default=1 / 8)
@@ -124,30 +147,35 @@ class SiLU(Activation, name="silu", nn="SiLU"):
     """x * sigmoid(x), also called swish."""
 
     inplace = True
+    copied = True
 
 
 class Mish(Activation, name="mish", nn="Mish"):
     """x * tanh(softplus(x))."""
 
     inplace = True
+    copied = True
 
 
 class Hardswish(Activation, name="hardswish", nn="Hardswish"):
     """x * relu6(x + 3) / 6, a cheap silu."""
 
     inplace = True
+    copied = True
 
 
 class Hardsigmoid(Activation, name="hardsigmoid", nn="Hardsigmoid"):
     """relu6(x + 3) / 6, a cheap sigmoid."""
 
     inplace = True
+    copied = True
 
 
 class Hardtanh(Activation, name="hardtanh", nn="Hardtanh"):
     """x, cut off at two bounds."""
 
     inplace = True
+    copied = True
 
     min_val: float = arg("The lower bound.", default=-1.0)
     max_val: float = arg("The upper bound.", default=1.0)
@@ -162,12 +190,16 @@ class Hardtanh(Activation, name="hardtanh", nn="Hardtanh"):
 class Sigmoid(Activation, name="sigmoid", nn="Sigmoid", functional="torch.sigmoid"):
     """1 / (1 + exp(-x))."""
 
+    by_output = True
+
 
 class Tanh(Activation, name="tanh", nn="Tanh", functional="torch.tanh"):
     """The hyperbolic tangent."""
 
+    by_output = True
 
-class LogSigmoid(Activation, name="logsigmoid", nn="LogSigmoid"):
+
+class LogSigmoid(Doubled, name="logsigmoid", nn="LogSigmoid"):
     """log(sigmoid(x))."""
 
 
@@ -190,24 +222,28 @@ class Hardshrink(Activation, name="hardshrink", nn="Hardshrink"):
     lambd: float = arg("The half width of the zero part.", default=0.5, primary=True)
 
 
-class Softsign(Activation, name="softsign", nn="Softsign"):
+class Softsign(Doubled, name="softsign", nn="Softsign"):
     """x / (1 + |x|)."""
 
 
-class Tanhshrink(Activation, name="tanhshrink", nn="Tanhshrink"):
+class Tanhshrink(Doubled, name="tanhshrink", nn="Tanhshrink"):
     """x - tanh(x)."""
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return Kept(own=self.scratch(x))
 
 
 class Threshold(Activation, name="threshold", nn="Threshold"):
     """x where it is above the threshold, else a fixed value."""
 
     inplace = True
+    copied = True
 
     threshold: float = arg("Where x is kept from.")
     value: float = arg("What stands in for x below.")
 
 
-class Along(Activation):
+class Directed(Activation):
     """Activations along one dimension; `dim` counts in the sample, PyTorch's in the batch."""
 
     dim: int = arg("Dimension: 0 is the channels, -1 the last.", default=0, min=-1, primary=True)
@@ -217,11 +253,15 @@ class Along(Activation):
             raise Reject(f"{x} has no dimension {self.dim}", "dim", f"the last is {len(x) - 1}")
         return x
 
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        dim = self.dim % len(x)
+        return tuple(WHOLE if i == dim else own for i, own in enumerate(pointwise(len(x))))
+
     def _arguments(self) -> dict[str, Any]:
         return {"dim": self.dim if self.dim < 0 else self.dim + 1}
 
 
-class GLU(Along, name="glu", nn="GLU"):
+class GLU(Directed, name="glu", nn="GLU"):
     """The first half of a dimension times the sigmoid of its second half."""
 
     def shape(self, x: Shape) -> Shape:
@@ -230,23 +270,42 @@ class GLU(Along, name="glu", nn="GLU"):
             raise Reject(f"dimension {self.dim} of {x} does not split into two halves", "dim")
         return Shape(size // 2 if i == self.dim % len(x) else side for i, side in enumerate(x))
 
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        dim = self.dim % len(x)
+        halves = Along(dim, 1, ((0, out[dim]),))
+        return tuple(halves if i == dim else own for i, own in enumerate(pointwise(len(x))))
 
-class Softmax(Along, name="softmax", nn="Softmax"):
+
+class Softmax(Directed, name="softmax", nn="Softmax"):
     """exp(x), divided by its sum along a dimension."""
 
+    by_output = True
 
-class Softmin(Along, name="softmin", nn="Softmin"):
+
+class Softmin(Directed, name="softmin", nn="Softmin"):
     """exp(-x), divided by its sum along a dimension."""
 
+    by_output = True
 
-class LogSoftmax(Along, name="log_softmax", nn="LogSoftmax"):
+    def scratch(self, x: Shape, /) -> int:
+        return FLOAT * x.size
+
+
+class LogSoftmax(Directed, name="log_softmax", nn="LogSoftmax"):
     """The logarithm of softmax."""
+
+    by_output = True
 
 
 class Softmax2d(Activation, name="softmax2d", nn="Softmax2d", functional="F.softmax"):
     """Softmax over the channels of each pixel."""
 
+    by_output = True
+
     ranks = (3,)
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return (WHOLE, *pointwise(3)[1:])
 
     def function(self, x: Shape) -> Call:
         return call("F.softmax", dim=1)

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, dataclass_transform
 
 from cnndsl.expr import show
 from cnndsl.ops.kinds import Kind, Reject, Schema, kind_of
+from cnndsl.ops.memory import INPUT, Kept
+from cnndsl.ops.reading import WHOLE, Reading, pointwise
 
 __all__ = ["Arg", "Call", "Family", "Kind", "Op", "Reject", "Shape", "arg", "call", "registered"]
 
@@ -195,6 +197,28 @@ class Op:
     def macs(self, x: Shape) -> int:
         """Multiply-adds of convolutions and linear layers, for one sample."""
         return 0
+
+    def shares(self, x: Shape, /, *, training: bool) -> bool:
+        """Whether the output lies in the memory of the input: a view of it, or the input itself.
+
+        Merges take all their inputs' shapes here and in the next two.
+        """
+        return False
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        """What autograd keeps in training, as PyTorch does on a processor; weights are left out."""
+        return INPUT
+
+    def scratch(self, x: Shape, /) -> int:
+        """Bytes of the tensors that it makes for itself in inference, the most at any time."""
+        return 0
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        """How the values of an output read each dimension of an input: its receptive field.
+
+        By default at their own place, or all of an input whose shape is another.
+        """
+        return pointwise(len(x)) if x == out else (WHOLE,) * len(x)
 
     def module(self, x: Shape) -> Call | None:
         """The `nn.Module` that computes this op; every op with weights has one.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
+from cnndsl.ops.memory import FLOAT, INPUT, Kept
+from cnndsl.ops.reading import WHOLE, Reading, pointwise, spread_window, window
 from cnndsl.ops.windows import Padding, Pair, pair, sides, strided
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
@@ -56,10 +58,40 @@ class Conv2d(Op, name="conv"):
         height, width = pair(self.kernel)
         return self.shape(x).size * (x.channels // self.groups) * height * width
 
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        padded = self._padded(x)
+        if padded is None:
+            return INPUT
+        # The gradient of these two modes reads the size off the image itself.
+        return Kept(input=self.padding_mode in ("reflect", "replicate"), own=FLOAT * padded.size)
+
+    def scratch(self, x: Shape, /) -> int:
+        padded = self._padded(x)
+        return FLOAT * padded.size if padded else 0
+
+    def _padded(self, x: Shape) -> Shape | None:
+        """The shape of the padded copy that is made of an image, where one is."""
+        left, right, top, bottom = self._sides()
+        if self._four_sides or self.padding_mode != "zeros":
+            return Shape((x.channels, x.height + top + bottom, x.width + left + right))
+        if left == right and top == bottom:
+            return None
+        return Shape((x.channels, x.height + bottom - top, x.width + right - left))
+
+    @property
+    def _four_sides(self) -> bool:
+        return isinstance(self.padding, tuple) and len(self.padding) == 4
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        left, _, top, _ = self._sides()
+        sizes = zip(
+            *map(pair, (self.kernel, self.stride)), (top, left), pair(self.dilation), strict=True
+        )
+        return (WHOLE, *(window(1 + axis, *size) for axis, size in enumerate(sizes)))
+
     def module(self, x: Shape) -> Call:
-        uneven = isinstance(self.padding, tuple) and len(self.padding) == 4
         return call(
-            "cnndsl.modules:PaddedConv2d" if uneven else "nn.Conv2d",
+            "cnndsl.modules:PaddedConv2d" if self._four_sides else "nn.Conv2d",
             x.channels,
             self.out,
             kernel_size=self.kernel,
@@ -123,6 +155,11 @@ class ConvTranspose2d(Op, name="conv_transpose"):
         height, width = pair(self.kernel)
         return x.size * (self.out // self.groups) * height * width
 
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        own = (self.kernel, self.stride, self.padding, self.dilation)
+        sizes = zip(*map(pair, own), strict=True)
+        return (WHOLE, *(spread_window(1 + axis, *size) for axis, size in enumerate(sizes)))
+
     def module(self, x: Shape) -> Call:
         return call(
             "nn.ConvTranspose2d",
@@ -167,6 +204,9 @@ class Linear(Op, name="linear"):
 
     def macs(self, x: Shape) -> int:
         return x.size * self.out
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return (*pointwise(len(x) - 1), WHOLE)
 
     def module(self, x: Shape) -> Call:
         return call("nn.Linear", x[-1], self.out, bias=self.bias)

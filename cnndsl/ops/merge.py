@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import reduce
+from itertools import accumulate, pairwise
 
 from cnndsl.ops.base import Family, Op, Reject, Shape, arg
+from cnndsl.ops.memory import FLOAT, NOTHING, Kept
+from cnndsl.ops.reading import WHOLE, Along, Reading, pointwise
 
 
 class Merge(Op, ABC):
@@ -24,6 +27,20 @@ class Merge(Op, ABC):
         if not inputs:
             raise Reject(f"{self.name} has no branches")
         return reduce(self.join, inputs)
+
+    def shares(self, *xs: Shape, training: bool) -> bool:
+        return False
+
+    def kept(self, *xs: Shape, inplace: bool = False) -> Kept:
+        return NOTHING
+
+    def scratch(self, *xs: Shape) -> int:
+        return 0
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        """A dimension of 1 that is repeated to the other's size is read by all its places."""
+        repeated = (x[dim] == 1 < out[dim] for dim in range(1, len(x)))
+        return (Along(0), *(WHOLE if r else Along(1 + i) for i, r in enumerate(repeated)))
 
     @abstractmethod
     def join(self, a: Shape, b: Shape) -> Shape:
@@ -51,6 +68,19 @@ class Elementwise(Merge):
             raise Reject(f"{self.name} needs equal shapes (or sizes of 1), found {a} and {b}")
         return Shape(max(m, n) for m, n in zip(a, b, strict=True))
 
+    def shares(self, *xs: Shape, training: bool) -> bool:
+        return len(xs) == 1
+
+    def scratch(self, *xs: Shape) -> int:
+        """Of three values and more, the result of the first ones is held for the next step."""
+        results = [result.size for result in self._results(xs)]
+        steps = pairwise(results)
+        return FLOAT * max((held + made - results[-1] for held, made in steps), default=0)
+
+    def _results(self, xs: tuple[Shape, ...]) -> list[Shape]:
+        """The result of the first two, that with the third, and so on."""
+        return list(accumulate(xs, self.join))[1:]
+
 
 class Add(Elementwise, name="add"):
     """Add all branches."""
@@ -61,6 +91,10 @@ class Add(Elementwise, name="add"):
 
 class Mul(Elementwise, name="mul"):
     """Multiply all branches."""
+
+    def kept(self, *xs: Shape, inplace: bool = False) -> Kept:
+        inner = self._results(xs)[:-1]
+        return Kept(input=len(xs) > 1, own=FLOAT * sum(result.size for result in inner))
 
     def function(self, *xs: Shape) -> str:
         return " * ".join(_places(xs))
@@ -79,6 +113,16 @@ class Share(Op, name="share"):
         if x.channels % self.of:
             raise Reject(f"{x.channels} channels do not split into {self.of} equal parts")
         return Shape((x.channels // self.of, *x[1:]))
+
+    def shares(self, x: Shape, /, *, training: bool) -> bool:
+        return True
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return NOTHING
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        first = self.index * out.channels
+        return (Along(0, 1, ((first, first),)), *pointwise(len(x))[1:])
 
     def function(self, x: Shape) -> str:
         return f"{{0}}.chunk({self.of}, dim=1)[{self.index}]"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
+from cnndsl.ops.memory import FLOAT, Kept
+from cnndsl.ops.reading import WHOLE, Reading, pointwise, window
 
 Weights = dict[str, tuple[int, ...]]
+MOMENTS = 2
+"""Mean and deviation."""
 
 
 class BatchNorm(Op, name="bn"):
@@ -31,6 +37,12 @@ class BatchNorm(Op, name="bn"):
 
     def weights(self, x: Shape) -> Weights:
         return _affine(x.channels) if self.affine else {}
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return Kept(input=True, batch=FLOAT * MOMENTS * x.channels)
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return _over_pixels(x) if not self.track_running_stats else pointwise(len(x))
 
     def module(self, x: Shape) -> Call:
         return call(
@@ -79,6 +91,18 @@ class LayerNorm(Op, name="layer_norm"):
             return {}
         return {"weight": shape, "bias": shape} if self.bias else {"weight": shape}
 
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return Kept(input=True, own=self.scratch(x))
+
+    def scratch(self, x: Shape, /) -> int:
+        return FLOAT * MOMENTS * x.size // prod(self._normalized(x))
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        if self.dims is None and len(x) == 3:
+            return (WHOLE, *pointwise(3)[1:])
+        kept = len(x) - (self.dims or 1)
+        return (*pointwise(kept), *(WHOLE,) * (len(x) - kept))
+
     def module(self, x: Shape) -> Call:
         shape = self._normalized(x)
         return call(
@@ -109,6 +133,15 @@ class GroupNorm(Op, name="group_norm"):
     def weights(self, x: Shape) -> Weights:
         return _affine(x.channels) if self.affine else {}
 
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return Kept(input=True, own=self.scratch(x))
+
+    def scratch(self, x: Shape, /) -> int:
+        return FLOAT * MOMENTS * self.groups
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return (WHOLE,) * len(x)
+
     def module(self, x: Shape) -> Call:
         return call("nn.GroupNorm", self.groups, x.channels, eps=self.eps, affine=self.affine)
 
@@ -134,6 +167,17 @@ class InstanceNorm2d(Op, name="instance_norm"):
     def weights(self, x: Shape) -> Weights:
         return _affine(x.channels) if self.affine else {}
 
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        # It is a batch normalization of N * C channels, for which its statistics are repeated.
+        per_channel = MOMENTS + self.affine + MOMENTS * self.track_running_stats
+        return Kept(input=True, own=FLOAT * per_channel * x.channels)
+
+    def scratch(self, x: Shape, /) -> int:
+        return FLOAT * (MOMENTS + 2 * self.affine) * x.channels
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return _over_pixels(x) if not self.track_running_stats else pointwise(len(x))
+
     def module(self, x: Shape) -> Call:
         return call(
             "nn.InstanceNorm2d",
@@ -156,6 +200,19 @@ class LocalResponseNorm(Op, name="lrn"):
     beta: float = arg("Exponent.", default=0.75)
     k: float = arg("Added to the energy.", default=1.0)
 
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return Kept(input=True, own=FLOAT * (2 * x.size + self._padded(x)))
+
+    def scratch(self, x: Shape, /) -> int:
+        return FLOAT * max(2 * x.size, self._padded(x))
+
+    def _padded(self, x: Shape) -> int:
+        """Numbers of the squares with the channels of zeros around them."""
+        return (x.channels + self.size - 1) * x.height * x.width
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return (window(0, self.size, before=self.size // 2), *pointwise(3)[1:])
+
     def module(self, x: Shape) -> Call:
         return call("nn.LocalResponseNorm", self.size, alpha=self.alpha, beta=self.beta, k=self.k)
 
@@ -165,3 +222,8 @@ class LocalResponseNorm(Op, name="lrn"):
 
 def _affine(channels: int) -> Weights:
     return {"weight": (channels,), "bias": (channels,)}
+
+
+def _over_pixels(x: Shape) -> tuple[Reading, ...]:
+    """All pixels of the own channel are read, for their mean."""
+    return (*pointwise(1), *(WHOLE,) * (len(x) - 1))

@@ -6,6 +6,8 @@ from typing import Any
 
 from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
 from cnndsl.ops.conv import brief_window
+from cnndsl.ops.memory import FLOAT, INDEX, INPUT, NOTHING, Kept
+from cnndsl.ops.reading import WHOLE, Reading, pointwise, shares_of, window
 from cnndsl.ops.windows import Pair, pair, sides, strided
 
 
@@ -33,6 +35,12 @@ class Pool(Op):
     def _window(self) -> dict[str, Any]:
         return {"stride": self.stride} | ({"ceil_mode": True} if self.ceil else {})
 
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        stride = self.kernel if self.stride is None else self.stride
+        own = (self.kernel, stride, getattr(self, "padding", 0), getattr(self, "dilation", 1))
+        sizes = zip(*map(pair, own), strict=True)
+        return (*pointwise(1), *(window(1 + axis, *size) for axis, size in enumerate(sizes)))
+
     def brief(self) -> str:
         stride = self.kernel if self.stride is None else self.stride
         return brief_window(self.kernel, stride, None, 1, getattr(self, "dilation", 1))
@@ -46,6 +54,12 @@ class MaxPool2d(Pool, name="max_pool"):
 
     def shape(self, x: Shape) -> Shape:
         return self._slide(x, self.padding, self.dilation)
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return Kept(input=True, own=self.scratch(x))
+
+    def scratch(self, x: Shape, /) -> int:
+        return INDEX * self.shape(x).size
 
     def module(self, x: Shape) -> Call:
         return call("nn.MaxPool2d", self.kernel, **self._arguments())
@@ -85,6 +99,12 @@ class LPPool2d(Pool, name="lp_pool"):
     def shape(self, x: Shape) -> Shape:
         return self._slide(x)
 
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return Kept(input=True, own=FLOAT * (x.size + 4 * self.shape(x).size))
+
+    def scratch(self, x: Shape, /) -> int:
+        return FLOAT * max(x.size, 3 * self.shape(x).size)
+
     def module(self, x: Shape) -> Call:
         return call("nn.LPPool2d", self.norm, self.kernel, **self._window())
 
@@ -101,6 +121,12 @@ class AdaptiveAvgPool2d(Op, name="adaptive_avg_pool"):
 
     def shape(self, x: Shape) -> Shape:
         return Shape((x.channels, *pair(self.out)))
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return mean_kept(pair(self.out))
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return shared_out(x, out)
 
     def module(self, x: Shape) -> Call:
         return call("nn.AdaptiveAvgPool2d", self.out)
@@ -119,6 +145,15 @@ class AdaptiveMaxPool2d(Op, name="adaptive_max_pool"):
     def shape(self, x: Shape) -> Shape:
         return Shape((x.channels, *pair(self.out)))
 
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return Kept(input=True, own=self.scratch(x))
+
+    def scratch(self, x: Shape, /) -> int:
+        return INDEX * self.shape(x).size
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return shared_out(x, out)
+
     def module(self, x: Shape) -> Call:
         return call("nn.AdaptiveMaxPool2d", self.out)
 
@@ -135,6 +170,12 @@ class GlobalAvgPool2d(Op, name="global_avg_pool"):
 
     def shape(self, x: Shape) -> Shape:
         return Shape((x.channels, 1, 1) if self.keepdim else (x.channels,))
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return NOTHING
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return (*pointwise(1), WHOLE, WHOLE)
 
     def module(self, x: Shape) -> Call:
         if self.keepdim:
@@ -157,6 +198,15 @@ class GlobalMaxPool2d(Op, name="global_max_pool"):
     def shape(self, x: Shape) -> Shape:
         return Shape((x.channels, 1, 1) if self.keepdim else (x.channels,))
 
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return Kept(input=True, own=self.scratch(x))
+
+    def scratch(self, x: Shape, /) -> int:
+        return INDEX * self.shape(x).size
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return (*pointwise(1), WHOLE, WHOLE)
+
     def module(self, x: Shape) -> Call:
         if self.keepdim:
             return call("nn.AdaptiveMaxPool2d", 1)
@@ -166,3 +216,13 @@ class GlobalMaxPool2d(Op, name="global_max_pool"):
         if self.keepdim:
             return call("F.adaptive_max_pool2d", 1)
         return "torch.flatten(F.adaptive_max_pool2d({0}, 1), 1)"
+
+
+def mean_kept(size: tuple[int, int]) -> Kept:
+    """What adaptive means keep: nothing where there is one window, the image."""
+    return NOTHING if size == (1, 1) else INPUT
+
+
+def shared_out(x: Shape, out: Shape) -> tuple[Reading, ...]:
+    """How the windows of adaptive pooling lie over an image."""
+    return (*pointwise(1), *(shares_of(dim, x[dim], out[dim]) for dim in (1, 2)))

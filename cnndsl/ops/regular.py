@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from cnndsl.ops.base import Call, Family, Op, Shape, arg, call
+from cnndsl.ops.memory import FLOAT, NOTHING, Kept
 
 
 class Noise(Op):
@@ -21,6 +22,19 @@ class Noise(Op):
         super().__init_subclass__(name=name)
         cls.nn = nn
 
+    def shares(self, x: Shape, /, *, training: bool) -> bool:
+        return not training or self.p == 0
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        """The factors as numbers; CUDA's dropout keeps them as single bytes."""
+        if self.p == 1:
+            return Kept(batch=FLOAT)
+        return Kept(own=FLOAT * self.decisions(x)) if self.p else NOTHING
+
+    def decisions(self, x: Shape) -> int:
+        """How many random decisions are made for a sample."""
+        return x.size
+
     def module(self, x: Shape) -> Call:
         return call(f"nn.{self.nn}", p=self.p)
 
@@ -34,13 +48,23 @@ class Dropout2d(Noise, name="dropout2d", nn="Dropout2d"):
 
     ranks = (3,)
 
+    def decisions(self, x: Shape) -> int:
+        return x.channels
+
 
 class AlphaDropout(Noise, name="alpha_dropout", nn="AlphaDropout"):
     """Dropout that keeps mean 0 and variance 1, for use with `selu`."""
 
+    inplace = False  # PyTorch's module takes the argument, and does not heed it
+
 
 class FeatureAlphaDropout(Noise, name="feature_alpha_dropout", nn="FeatureAlphaDropout"):
     """Alpha dropout of whole channels."""
+
+    inplace = False
+
+    def decisions(self, x: Shape) -> int:
+        return x.channels
 
 
 class StochasticDepth(Op, name="stochastic_depth"):
@@ -52,6 +76,14 @@ class StochasticDepth(Op, name="stochastic_depth"):
     p: float = arg("Probability of dropping.", min=0, max=1, primary=True)
     mode: Literal["row", "batch"] = arg("Decide for each sample, or once a batch.", default="row")
 
+    def shares(self, x: Shape, /, *, training: bool) -> bool:
+        return not training or self.p == 0
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        if self.p == 0:
+            return NOTHING
+        return Kept(own=FLOAT) if self.mode == "row" else Kept(batch=FLOAT)
+
     def module(self, x: Shape) -> Call:
         return call("cnndsl.modules:StochasticDepth", self.p, mode=self.mode)
 
@@ -60,6 +92,12 @@ class Identity(Op, name="identity"):
     """Do nothing."""
 
     ranks = (1, 2, 3)
+
+    def shares(self, x: Shape, /, *, training: bool) -> bool:
+        return True
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return NOTHING
 
     def module(self, x: Shape) -> Call:
         return call("nn.Identity")

@@ -1,13 +1,10 @@
-"""Ops that move, repeat, add or cut off values, and compute no new ones but by interpolation."""
+"""Ops that give values another order or other dimensions, and compute no new ones."""
 
 from __future__ import annotations
 
-from math import floor
-from typing import Any, Literal
-
 from cnndsl.ops.base import Call, Op, Reject, Shape, arg, call
-from cnndsl.ops.conv import check_fill
-from cnndsl.ops.windows import Pair, Sides, pair, sides
+from cnndsl.ops.memory import NOTHING, Kept
+from cnndsl.ops.reading import LOOSE, WHOLE, Along, Reading, pointwise, window
 
 
 class Flatten(Op, name="flatten"):
@@ -26,6 +23,20 @@ class Flatten(Op, name="flatten"):
         if start > end:
             raise Reject(f"start {self.start} is after end {self.end} in {x}", "start")
         return Shape((*x[:start], Shape(x[start : end + 1]).size, *x[end + 1 :]))
+
+    def shares(self, x: Shape, /, *, training: bool) -> bool:
+        return True
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return NOTHING
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        start, end = self.start % len(x), self.end % len(x)
+        alone = sum(side > 1 for side in x[start : end + 1]) <= 1
+        inner = (Along(start) if x[d] > 1 else WHOLE for d in range(start, end + 1))
+        joined = tuple(inner) if alone else (LOOSE,) * (end + 1 - start)
+        after = (Along(dim - end + start) for dim in range(end + 1, len(x)))
+        return (*pointwise(start), *joined, *after)
 
     def module(self, x: Shape) -> Call:
         dims = _batched(self.start, self.end)
@@ -49,6 +60,15 @@ class Unflatten(Op, name="unflatten"):
             raise Reject(f"{x} does not fill {out}, which has {out.size} values", "out")
         return out
 
+    def shares(self, x: Shape, /, *, training: bool) -> bool:
+        return True
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return NOTHING
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return (LOOSE,)
+
     def module(self, x: Shape) -> Call:
         return call("nn.Unflatten", 1, self.out)
 
@@ -71,130 +91,20 @@ class Permute(Op, name="permute"):
             raise Reject(fact, "dims", f"each of 0 to {len(x) - 1} stands there once")
         return Shape(x[dim] for dim in self.dims)
 
+    def shares(self, x: Shape, /, *, training: bool) -> bool:
+        return True
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return NOTHING
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return tuple(Along(self.dims.index(dim)) for dim in range(len(x)))
+
     def module(self, x: Shape) -> Call:
         return call("cnndsl.modules:Permute", 0, *_batched(*self.dims))
 
     def function(self, x: Shape) -> str:
         return f"{{0}}.permute{(0, *_batched(*self.dims))}"
-
-
-class Upsample(Op, name="upsample"):
-    """Resize the image, by a factor or to a size."""
-
-    scale: float | tuple[float, float] | None = arg(
-        "Factor of height and width; the result is rounded down.", default=None, min=0, primary=True
-    )
-    size: Pair | None = arg("Height and width of the output, instead.", default=None, min=1)
-    mode: Literal["nearest", "nearest-exact", "bilinear", "bicubic", "area"] = arg(
-        "How values in between are made.", default="nearest"
-    )
-    align_corners: bool | None = arg(
-        "Put the corner pixels of input and output in the same place; bilinear and bicubic only.",
-        default=None,
-    )
-
-    def shape(self, x: Shape) -> Shape:
-        if (self.scale is None) == (self.size is None):
-            found = "neither" if self.size is None else "both"
-            raise Reject(
-                f"upsample needs `scale` or `size`, found {found}", "size" if self.size else ""
-            )
-        if self.align_corners is not None and self.mode not in ("bilinear", "bicubic"):
-            raise Reject(
-                f"mode {self.mode} takes no align_corners", "align_corners", "leave it out"
-            )
-        if self.size is not None:
-            return Shape((x.channels, *pair(self.size)))
-        scale = self.scale if isinstance(self.scale, tuple) else (self.scale, self.scale)
-        height, width = (floor(side * (f or 0)) for side, f in zip(x[1:], scale, strict=True))
-        if height < 1 or width < 1:
-            raise Reject(f"the output would be {height}×{width}", "scale")
-        return Shape((x.channels, height, width))
-
-    def module(self, x: Shape) -> Call:
-        return call("nn.Upsample", **self._arguments())
-
-    def function(self, x: Shape) -> Call:
-        return call("F.interpolate", **self._arguments())
-
-    def _arguments(self) -> dict[str, Any]:
-        factor = {} if self.scale is None else {"scale_factor": self.scale}
-        return {"size": self.size, **factor, "mode": self.mode, "align_corners": self.align_corners}
-
-
-class Pad(Op, name="pad"):
-    """Add rows and columns around the image, or channels to it."""
-
-    padding: Sides = arg(
-        "How many: all sides, [vertical, horizontal], or [left, right, top, bottom].",
-        default=0,
-        min=0,
-        primary=True,
-    )
-    channels: Pair = arg(
-        "Channels of the constant: in front and behind, or [front, behind].", default=0, min=0
-    )
-    mode: Literal["constant", "reflect", "replicate", "circular"] = arg(
-        "What they are filled with.", default="constant"
-    )
-    value: float = arg("The constant.", default=0.0)
-
-    def shape(self, x: Shape) -> Shape:
-        if self.value != 0 and self.mode != "constant":
-            raise Reject(f"mode {self.mode} takes no value", "value", "leave it out")
-        front, behind = pair(self.channels)
-        if front + behind and self.mode != "constant":
-            raise Reject(f"mode {self.mode} adds no channels", "channels", "leave it out")
-        around = left, right, top, bottom = sides(self.padding)
-        check_fill(self.mode, x, around)
-        height, width = x.height + top + bottom, x.width + left + right
-        return Shape((x.channels + front + behind, height, width))
-
-    def module(self, x: Shape) -> Call:
-        names = {"reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
-        padding: int | tuple[int, ...] = (
-            self.padding if isinstance(self.padding, int) else sides(self.padding)
-        )
-        if self.mode in names:
-            return call(f"nn.{names[self.mode]}Pad2d", padding)
-        dims = 2
-        if any(pair(self.channels)):
-            padding, dims = self._all_sides(), 3
-        if self.value == 0:
-            return call(f"nn.ZeroPad{dims}d", padding)
-        return call(f"nn.ConstantPad{dims}d", padding, self.value)
-
-    def function(self, x: Shape) -> Call:
-        return call("F.pad", self._all_sides(), mode=self.mode, value=self.value)
-
-    def _all_sides(self) -> tuple[int, ...]:
-        """From the last dimension to the first, as PyTorch counts them; channels only if padded."""
-        channels = pair(self.channels)
-        return (*sides(self.padding), *channels) if any(channels) else sides(self.padding)
-
-
-class Crop(Op, name="crop"):
-    """Keep the middle of the image."""
-
-    size: Pair = arg("Height and width that are kept.", min=1, primary=True)
-
-    def shape(self, x: Shape) -> Shape:
-        height, width = pair(self.size)
-        if height > x.height or width > x.width:
-            raise Reject(
-                f"a crop of {height}×{width} is more than the {x.height}×{x.width} image", "size"
-            )
-        return Shape((x.channels, height, width))
-
-    def module(self, x: Shape) -> Call:
-        return call("cnndsl.modules:CenterCrop", *pair(self.size))
-
-    def function(self, x: Shape) -> str:
-        (height, width), (top, left) = (
-            pair(self.size),
-            ((side - kept) // 2 for side, kept in zip(x[1:], pair(self.size), strict=True)),
-        )
-        return f"{{0}}[:, :, {top}:{top + height}, {left}:{left + width}]"
 
 
 class ChannelShuffle(Op, name="channel_shuffle"):
@@ -206,6 +116,12 @@ class ChannelShuffle(Op, name="channel_shuffle"):
         if x.channels % self.groups:
             raise Reject(f"{x.channels} channels do not split into {self.groups} groups", "groups")
         return x
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return NOTHING
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return (LOOSE, *pointwise(3)[1:])
 
     def module(self, x: Shape) -> Call:
         return call("nn.ChannelShuffle", self.groups)
@@ -224,6 +140,13 @@ class PixelShuffle(Op, name="pixel_shuffle"):
         if x.channels % area:
             raise Reject(f"{x.channels} channels do not split into groups of {area}", "factor")
         return Shape((x.channels // area, x.height * self.factor, x.width * self.factor))
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return NOTHING
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        repeated = ((0, 0),) * self.factor
+        return (LOOSE, *(Along(dim, 1, repeated) for dim in (1, 2)))
 
     def module(self, x: Shape) -> Call:
         return call("nn.PixelShuffle", self.factor)
@@ -244,6 +167,12 @@ class PixelUnshuffle(Op, name="pixel_unshuffle"):
                 f"the {x.height}×{x.width} image does not split into {r}×{r} squares", "factor"
             )
         return Shape((x.channels * r * r, x.height // r, x.width // r))
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return NOTHING
+
+    def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
+        return (LOOSE, *(window(dim, self.factor, self.factor) for dim in (1, 2)))
 
     def module(self, x: Shape) -> Call:
         return call("nn.PixelUnshuffle", self.factor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnndsl.ops.base import Call, Family, Op, Shape, arg, call
+from cnndsl.ops.memory import FLOAT, NOTHING, Kept
 
 
 class Scale(Op, name="scale"):
@@ -14,6 +15,12 @@ class Scale(Op, name="scale"):
 
     by: float = arg("The factor.", primary=True)
     shift: float = arg("What is added then.", default=0.0)
+
+    def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
+        return NOTHING
+
+    def scratch(self, x: Shape, /) -> int:
+        return FLOAT * x.size if self.shift else 0
 
     def module(self, x: Shape) -> Call:
         return call("cnndsl.modules:Scale", self.by, shift=self.shift)

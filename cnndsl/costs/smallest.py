@@ -1,50 +1,14 @@
-"""Graph → what a network costs, without running it."""
+"""The smallest image that a network takes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from math import prod
 
-from cnndsl.graph import Graph, Node
+from cnndsl.graph import Graph
 from cnndsl.ops.base import Reject, Shape
 
 MAX_REPLAYED = 100_000
 """How many ops the search for the smallest input evaluates at the most."""
-
-
-@dataclass(frozen=True)
-class LayerCost:
-    """Parameters and multiply-adds of one node, for one sample."""
-
-    node: Node
-    params: int
-    macs: int
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a network costs.
-
-    `params` counts every learned number, those of train-only heads included. `macs` counts the
-    multiply-adds of convolutions and linear layers in inference for one sample; one multiply-add is
-    one multiplication and one addition.
-    """
-
-    layers: tuple[LayerCost, ...]
-    params: int
-    macs: int
-
-
-def cost(graph: Graph) -> Cost:
-    """The cost of each layer and of the whole."""
-    layers = tuple(layer_cost(node) for node in graph.layers)
-    inference = [layer.macs for layer in layers if layer.node.id not in graph.train_only]
-    return Cost(layers, sum(layer.params for layer in layers), sum(inference))
-
-
-def layer_cost(node: Node) -> LayerCost:
-    return LayerCost(node, sum(map(prod, node.weights.values())), node.op.macs(node.x))
 
 
 def min_input(graph: Graph) -> int | None:

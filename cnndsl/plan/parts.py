@@ -1,4 +1,4 @@
-"""What a module is made of, before it is text: leaves, chains and classes.
+"""What a module is made of, before it is text or cost: leaves, chains and classes.
 
 Every constant in a leaf is a hole. Parts with equal keys differ in their holes' values alone, so
 one class serves them all, and the holes that differ become its parameters.
@@ -30,6 +30,11 @@ class Leaf:
     defaults: Mapping[str, Any]
     hints: tuple[str, ...]
 
+    @property
+    def inplace(self) -> bool:
+        """Whether it writes its result over its input."""
+        return ("inplace", True) in self.call.kwargs
+
     @cached_property
     def key(self) -> Hashable:
         return ("leaf", _call_key(self.call))
@@ -56,13 +61,24 @@ class Chain:
 
 @dataclass(frozen=True)
 class Line:
-    """A statement of a forward pass: `target = value`, or with `sign` `target sign value`."""
+    """A statement of a forward pass: `targets = value`, or with `sign` `target sign value`.
 
-    target: str
+    It computes the node or the scope at `path` from the variables `reads`.
+    """
+
+    path: str
+    reads: tuple[str, ...]
+    targets: tuple[str, ...]
     value: str
     sign: str = "="
+    inplace: bool = False
+    """Whether the node writes its result over its first input."""
     train_only: bool = False
     shape: str = ""
+
+    @property
+    def target(self) -> str:
+        return ", ".join(self.targets)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,33 @@
+"""Amounts as people read them: 25.6 M, 10.9 MB, 224×224."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+UNITS = ((10**12, " T"), (10**9, " G"), (10**6, " M"), (10**3, " k"))
+
+
+def amount(number: float) -> str:
+    """Three digits and a unit: 4089184256 is `4.09 G`; small numbers as they are."""
+    for size, unit in UNITS:
+        if number >= size * 0.9995:
+            return _digits(number / size) + unit
+    return f"{number:g}"
+
+
+def size(bytes: float) -> str:
+    """Bytes, in units of a thousand: `10.9 MB`."""
+    told = amount(bytes)
+    return f"{told}B" if told[-1].isalpha() else f"{told} B"
+
+
+def _digits(number: float) -> str:
+    """Three digits that count: 4.09, 40.9, 409."""
+    return f"{number:.{2 if number < 9.995 else 1 if number < 99.95 else 0}f}"
+
+
+def sides(pair: Sequence[float | Fraction]) -> str:
+    """Height and width: `224` where they are equal, else `7×1`."""
+    height, width = pair
+    return str(height) if height == width else f"{height}×{width}"

@@ -1,0 +1,106 @@
+"""The lines of one forward pass, and its variables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from cnndsl.graph import Node, Scope
+from cnndsl.ops.base import Family
+from cnndsl.plan.parts import Line, Part
+from cnndsl.plan.words import access, free, function_name, literal, variable
+
+if TYPE_CHECKING:
+    from cnndsl.plan.planner import Planner
+
+
+class Forward:
+    """Writes the lines of one forward pass; a variable is reused once its value is read no more."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        inputs: dict[int, str],
+        outputs: list[int],
+        members: list[Node | Scope],
+        train_only: frozenset[int],
+    ) -> None:
+        self.planner, self.graph, self.train_only = planner, planner.graph, train_only
+        self.names = dict(inputs)
+        self.fields: list[tuple[str, Part]] = []
+        self.lines: list[Line] = []
+        self.left = Counter(outputs)
+        inner = ((m,) if isinstance(m, Node) else m.nodes() for m in members)
+        self.own = {node.id for nodes in inner for node in nodes}
+        for member in members:
+            self.left.update(planner.ends(member)[0])
+
+    def take(self, member: Node | Scope) -> None:
+        inputs, outputs = self.planner.ends(member)
+        if not outputs:
+            return  # an empty scope, or a value that nobody reads
+        segment = member.path.rpartition(".")[2]
+        values = [self.names[i] for i in inputs]
+        sign, inplace = "=", False
+        if isinstance(member, Scope):
+            self.fields.append((segment, self.planner.part(member)))
+            text = f"{access(segment)}({', '.join(values)})"
+        else:
+            values, inplace = [self.names[i] for i in member.inputs], self.planner.inplace(member)
+            sign, text = self.node(member, segment, values)
+        self.left.subtract(inputs)
+        targets = [self.target(member, inputs, outputs, index) for index in range(len(outputs))]
+        if sign != "=":
+            targets = [values[0]]
+        self.names.update(zip(outputs, targets, strict=True))
+        train_only = outputs[0] in self.train_only
+        shape = str(self.graph.nodes[outputs[0]].shape) if len(outputs) == 1 else ""
+        reads = tuple(values)
+        self.lines.append(
+            Line(member.path, reads, tuple(targets), text, sign, inplace, train_only, shape)
+        )
+
+    def target(
+        self, member: Node | Scope, inputs: list[int], outputs: list[int], index: int
+    ) -> str:
+        """The variable for a result: the first input's if that is read no more, else a new one."""
+        live = {name for value, name in self.names.items() if self.left[value] > 0}
+        live |= {self.names[o] for o in outputs[:index] if o in self.names}
+        segment = variable(member.path.rpartition(".")[2])
+        value, named = outputs[index], len(outputs) > 1 or isinstance(member, Scope)
+        if segment and named and (self.is_merged(value) or value in self.planner.given):
+            return free(segment, live)
+        reusable = index == 0 and inputs and outputs[0] not in self.train_only
+        if reusable and self.names[inputs[0]] not in live:
+            return self.names[inputs[0]]
+        return free("out", live)
+
+    def is_merged(self, value: int) -> bool:
+        """Whether a merge of this scope reads the value: its variable then bears its name."""
+        readers = (self.graph.nodes[r] for r in self.planner.readers[value] if r in self.own)
+        return any(reader.op.family is Family.MERGE for reader in readers)
+
+    def node(self, node: Node, segment: str, values: list[str]) -> tuple[str, str]:
+        """(sign, expression) of a node's line; a node with a module becomes a field."""
+        function = node.op.function(*node.input_shapes)
+        module = node.op.module(node.x) if len(node.inputs) == 1 else None
+        named = node.label and not node.numbered and module is not None
+        if module is not None and (function is None or named or module.target == "nn.Parameter"):
+            self.fields.append((segment, self.planner.leaf(node)))
+            if module.target != "nn.Parameter":
+                return "=", f"{access(segment)}({values[0]})"
+        assert function is not None, f"{node.op.name} has neither a module nor a function"
+        if node.op.name == "add" and self.planner.inplace(node):
+            return self.shown(node, "+=", " + ".join(values[1:]))
+        if isinstance(function, str):
+            text = function.format(*values, parameter=access(segment))
+            return self.shown(node, "=", text)
+        extra = (("inplace", True),) if self.planner.inplace(node) else ()
+        defaults = {arg.name: arg.default for arg in node.op.args.values() if not arg.required}
+        kwargs = [(n, v) for n, v in function.kwargs if n not in defaults or defaults[n] != v]
+        told = [*values, *map(literal, function.args)]
+        told += [f"{name}={literal(value)}" for name, value in (*kwargs, *extra)]
+        return self.shown(node, "=", f"{function_name(function.target)}({', '.join(told)})")
+
+    def shown(self, node: Node, sign: str, text: str) -> tuple[str, str]:
+        return (sign, f'probe("{node.path}", {text})') if self.planner.probe else (sign, text)

@@ -1,0 +1,237 @@
+"""The page of `cnndsl serve`: its bundle, its completion, and what it does in a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("starlette", reason="the extra `serve` is not installed")
+pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
+
+from serving import BROKEN, PAGE, ROOT, TINY, started
+
+from cnndsl.checker import schema_for
+from cnndsl.serve.app import STATIC
+
+# --- the bundle ---
+
+
+def test_the_lock_names_no_hosts() -> None:
+    lock = json.loads((PAGE / "package-lock.json").read_text(encoding="utf-8"))
+    assert all("resolved" not in package for package in lock["packages"].values())
+
+
+@pytest.mark.heavy
+def test_the_bundle_is_that_of_its_sources(tmp_path: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    sources = tmp_path / "page"
+    shutil.copytree(PAGE, sources, ignore=shutil.ignore_patterns("node_modules"))
+    environ = os.environ | {"STATIC": str(tmp_path / "static")}
+    for command in (["ci"], ["run", "build"]):
+        done = subprocess.run([npm, *command], cwd=sources, env=environ, capture_output=True)
+        if command == ["ci"] and done.returncode:
+            pytest.skip(f"npm cannot install: {done.stderr.decode()[-200:]}")
+        assert done.returncode == 0, done.stderr.decode()
+    built = {path.name: path.read_bytes() for path in (tmp_path / "static").iterdir()}
+    assert built == {path.name: path.read_bytes() for path in STATIC.iterdir()}
+
+
+# --- completion ---
+
+HEAD = "params: {width: 8}\nbody:\n"
+OFFERED = {
+    "": ["body: ", "input: "],
+    HEAD + "  - ": ["conv: ", "relu", "residual: ", "Bottleneck: ", "name: "],
+    HEAD + "- co": ["conv: ", "concat: "],
+    HEAD + "  - {": ["conv: ", "relu: ", "name: "],
+    HEAD + "  - {conv: {out: 3, ": ["kernel: ", "padding_mode: "],
+    HEAD + "  - {conv: {out: 4},\n     ": ["name: ", "shape: "],
+    HEAD + "  - conv:\n      out: 4\n      ": ["kernel: "],
+    HEAD + "  - conv: 3\n    ": ["name: ", "when: "],
+    HEAD + "  - for: {a: 3}\n    ": ["do: "],
+    HEAD + "  - {for: {a: 3}, do: {conv: $": ["$a", "$width"],
+    HEAD + "  - residual:\n      body:\n        - conv: 3\n      ": ["shortcut: ", "skip: "],
+    HEAD + "  - concat:\n      - [relu, {conv: {out: 3}}, ": ["conv", "bn"],
+    HEAD + '  - {conv: {out: "$(max(1, 2))", ': ["kernel: "],
+    HEAD + "  - {conv: {bias: ": ["true", "false", "$width"],
+    HEAD + "  - {conv: {padding: ": ["same"],
+    HEAD + "  - {Bottleneck: {": ["width: ", "stride: "],
+    HEAD + "  - {conv: 3, name: stem}\n  - {from: ": ["stem"],
+    HEAD + "  - relu\ntrain:\n  optimizer: ": ["sgd", "adamw"],
+    HEAD + "  - relu\ntrain: {schedule: {name: ": ["cosine"],
+    "variants:\n  big: {": ["depths: "],
+    "extends: ": ["lenet"],
+    "import: {std: ": ["lenet"],
+}
+NOT_OFFERED = {
+    HEAD + "  - {conv: 3, ": ["relu: ", "conv: ", "do: "],
+    HEAD + "  - {conv: {out: 3, ": ["out: "],
+    "about: some wo": ["body: "],
+    "about: >-\n  some ": ["body: "],
+    "name: x # ": ["body: "],
+}
+
+
+@pytest.fixture(scope="module")
+def completions() -> dict[str, list[str]]:
+    """What the page offers at the end of each of these texts, by the sources of the page."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    texts = [*OFFERED, *NOT_OFFERED]
+    names = {"values": ["width"], "blocks": {"Bottleneck": ["width", "stride"]}}
+    given = {"schema": schema_for("resnet50"), "names": names, "texts": texts}
+    done = subprocess.run(
+        [node, ROOT / "tests" / "completions.mjs"], input=json.dumps(given), text=True,
+        capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return dict(zip(texts, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize("text", OFFERED)
+def test_completion_offers_what_may_stand_there(
+    completions: dict[str, list[str]], text: str
+) -> None:
+    assert set(OFFERED[text]) <= set(completions[text])
+
+
+@pytest.mark.parametrize("text", NOT_OFFERED)
+def test_completion_offers_nothing_else(completions: dict[str, list[str]], text: str) -> None:
+    assert not set(NOT_OFFERED[text]) & set(completions[text])
+
+
+# --- the page in a browser ---
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    path = tmp_path_factory.mktemp("served") / "net.yaml"
+    path.write_text(TINY, encoding="utf-8")
+    process, url = started(path)
+    yield path, url
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no chromium is installed")
+    with sync.sync_playwright() as playwright:
+        args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        found = playwright.chromium.launch(executable_path=chromium, args=args)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Any, server: tuple[Path, str]) -> Iterator[Any]:
+    """The page of TINY; nothing goes wrong in it, and nothing is asked of other hosts."""
+    path, url = server
+    path.write_text(TINY, encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_default_timeout(8000)
+    page.goto(url)
+    page.wait_for_selector("#diagram svg")
+    yield page
+    page.close()
+    assert said == []
+    assert all(re.match(r"(http://127\.0\.0\.1:\d+/|data:)", request) for request in asked)
+
+
+def write(page: Any, text: str) -> None:
+    page.click(".cm-content")
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(text)
+
+
+def cells(page: Any, path: str) -> list[str]:
+    found: list[str] = page.locator(f"tr[data-path='{path}'] td").all_text_contents()
+    return found
+
+
+def test_a_mistake_is_marked_and_the_diagram_stays(page: Any) -> None:
+    write(page, BROKEN)
+    page.wait_for_selector(".cm-lintRange-error")
+    page.wait_for_selector("#right.stale #diagram svg")
+    assert "shape" in page.inner_text("#problems")
+    page.click("#problems .problem")
+    assert page.locator(".cm-activeLine").inner_text().startswith("  - {conv")
+    write(page, TINY.replace("$width, kernel: 3", "24, kernel: 5"))
+    page.wait_for_selector("#right:not(.stale) #diagram svg >> text=24×28×28")
+    assert page.locator(".cm-lintRange-error").count() == 0
+    page.click("#tab-layers")
+    assert cells(page, "stem")[2] == "24×28×28"
+
+
+def test_completion_offers_ops_arguments_and_names(page: Any) -> None:
+    page.click(".cm-content")
+    page.keyboard.press("Control+End")
+    for typed, offered in [
+        ("  - con", "conv"),
+        ("v: {ker", "kernel"),
+        ("nel: 3, out: $wi", "$width"),
+    ]:
+        page.keyboard.type(typed)
+        page.wait_for_selector(f".cm-tooltip-autocomplete li:has-text('{offered}')")
+        page.keyboard.press("Escape")
+
+
+def test_what_changes_on_disk_is_taken_over_or_asked_about(
+    page: Any, server: tuple[Path, str]
+) -> None:
+    path, _ = server
+    path.write_text(TINY.replace("head", "classifier"), encoding="utf-8")
+    page.wait_for_selector("#diagram text:has-text('classifier')")
+    page.click(".cm-content")
+    page.keyboard.type("# mine\n")
+    path.write_text(TINY.replace("head", "theirs"), encoding="utf-8")
+    page.wait_for_selector("#bar button >> text=Keep mine")
+    assert "classifier" in page.inner_text(".cm-content")
+    page.click("#bar button >> text=Reload")
+    page.wait_for_selector("#diagram text:has-text('theirs')")
+    assert "mine" not in page.inner_text(".cm-content")
+
+
+def test_saving_writes_the_file(page: Any, server: tuple[Path, str]) -> None:
+    path, _ = server
+    text = TINY.replace("tiny", "saved")
+    write(page, text)
+    assert page.is_visible("#unsaved")
+    page.keyboard.press("Control+s")
+    page.wait_for_selector("#unsaved", state="hidden")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_rows_boxes_and_variants(page: Any) -> None:
+    page.click("#diagram g.box:has(> title:text-matches('^head:'))")
+    assert "head" in page.locator(".cm-activeLine").inner_text()
+    page.select_option("#variant", "wide")
+    page.wait_for_selector("#diagram svg >> text=16×30×30")
+    page.click("#tab-layers")
+    page.click("tr[data-path='stem']")
+    assert "stem" in page.locator(".cm-activeLine").inner_text()
+    page.click("th >> text=macs")
+    assert page.locator("tbody tr").first.get_attribute("data-path") == "stem"
+    page.emulate_media(color_scheme="dark")
+    page.click("#tab-diagram")
+    page.wait_for_selector("#diagram svg >> text=16×30×30")
