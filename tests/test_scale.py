@@ -130,6 +130,16 @@ def test_signals_leave_a_run_that_goes_on(folder: Path, number: int, code: int) 
     assert weights_hash(part.model) == weights_hash(whole.model)
 
 
+def test_what_several_processes_refuse(folder: Path) -> None:
+    process = start(
+        folder, *CNNDSL, *TRAIN, "--devices=2", "--set=train.sync_bn=true", "-o", "none"
+    )
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "on GPUs alone" in err
+    assert not (folder / "none").exists()
+
+
 def wait_for(path: Path, process: subprocess.Popen[str], newer_than: float = 0) -> None:
     """Until a file is there, or newer than a time."""
     for _ in range(1200):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -26,6 +27,7 @@ from cnndsl.serve.app import make_app
 from cnndsl.serve.document import GONE, Document
 from cnndsl.serve.guard import MAX_BODY, Gate
 from cnndsl.serve.run import listen
+from cnndsl.serve.watch import Watch
 
 HOST = "127.0.0.1:8421"
 
@@ -116,11 +118,13 @@ def test_a_mistake_in_an_import_leads_to_its_use(client: TestClient, file: Path)
         "blocks:\n  Cut:\n    body: [{conv: {out: 4, kernel: 77}}]\nbody: relu\ninput: [1, 9, 9]\n"
     )
     (file.parent / "blocks.yaml").write_text(blocks, encoding="utf-8")
-    text = "import: {std: blocks.yaml}\ninput: [1, 9, 9]\nbody:\n  - std.Cut: {}\n"
+    own = "blocks:\n  Own:\n    body:\n      - std.Cut: {}\n"
+    text = f"import: {{std: blocks.yaml}}\ninput: [1, 9, 9]\n{own}body: {{Own: {{}}}}\n"
     (problem,) = check(client, text)["diagnostics"]
     assert not problem["here"]
     assert problem["file"].endswith("blocks.yaml")
-    assert problem["place"][0] == 4
+    assert problem["place"][0] == 6
+    assert [frame["place"][0] for frame in problem["frames"]] == [6, 7]
 
 
 @pytest.mark.parametrize("name", ["../secret.yaml", "link.yaml", "/etc/passwd.yaml"])
@@ -179,6 +183,28 @@ def test_a_shipped_spec_is_only_read(gate: Gate, file: Path) -> None:
     version = client.get("/api/spec").json()["version"]
     assert save(client, BROKEN, version).status_code == 403
     assert file.read_text(encoding="utf-8") == TINY
+
+
+def test_changes_on_disk_are_told(file: Path) -> None:
+    other = file.parent / "blocks.yaml"
+    other.write_text("blocks: {}", encoding="utf-8")
+    document = Document(file)
+    watch = Watch(document, lambda: False)
+    watch.also([other])
+
+    async def told() -> list[dict[str, Any]]:
+        changes = watch.changes()
+        found = [await anext(changes)]
+        for path, text in ((file, BROKEN), (other, "blocks: {} #")):
+            path.write_text(text, encoding="utf-8")
+            found.append(await anext(changes))
+        file.unlink()
+        return [*found, await anext(changes)]
+
+    first, changed, imported, gone = asyncio.run(asyncio.wait_for(told(), 10))
+    assert first["version"] != changed["version"] == imported["version"]
+    assert [first["imports"], changed["imports"], imported["imports"]] == [False, False, True]
+    assert gone == {"version": GONE, "imports": False}
 
 
 # --- what is refused ---

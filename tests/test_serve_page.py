@@ -183,6 +183,12 @@ def test_a_mistake_is_marked_and_the_diagram_stays(page: Any) -> None:
     assert cells(page, "stem")[2] == "24×28×28"
 
 
+def test_columns_count_characters_not_their_halves(page: Any) -> None:
+    write(page, TINY.replace("{conv", "{note: 😀😀, conv").replace("kernel", "karnel"))
+    page.wait_for_selector(".cm-lintRange-error")
+    assert page.inner_text(".cm-lintRange-error") == "karnel"
+
+
 def test_completion_offers_ops_arguments_and_names(page: Any) -> None:
     page.click(".cm-content")
     page.keyboard.press("Control+End")

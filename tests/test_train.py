@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from harness import HEAD, NET, metrics_of, run, weights_hash
+from images import write_images
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -107,6 +108,18 @@ def test_everything_at_once(net: str) -> None:
     assert weights_hash(state["ema"]) != weights_hash(state["model"])
     best = checkpoint.load(result.best_checkpoint)
     assert weights_hash(load_file(result.folder / "best.safetensors")) == weights_hash(best["ema"])
+
+
+def test_a_run_over_a_folder_of_images(net: str, tmp_path: Path) -> None:
+    """Two colours are learned from files, read by processes, and split by the seed."""
+    write_images(tmp_path / "images", {"cat": 30, "dog": 30})
+    data = {"name": "folder", "root": str(tmp_path / "images"), "workers": 2}
+    said: list[str] = []
+    with_ = {"data": data, "batch_size": 8, "augment": {"flip": 0.5}, "optimizer": {"lr": 0.003}}
+    result = run(net, train=with_ | {"epochs": 4}, echo=said.append)
+    assert said[0] == "net: 3×24×20 → 3×8×8, 5 → 2 classes, for folder"
+    assert "48 images to train on, 12 to validate, 2 classes" in said[1]
+    assert result.best.val_accuracy > 0.8
 
 
 def test_early_stopping(net: str) -> None:

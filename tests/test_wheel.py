@@ -43,6 +43,9 @@ def test_holds_what_it_needs(folder: Path) -> None:
     (wheel,) = folder.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"cnndsl/py.typed", "cnndsl/schema.json", "cnndsl/training/digits.csv.gz"} <= names
+    page = {f"cnndsl/serve/static/{name}" for name in ("index.html", "page.css", "page.js")}
+    assert page <= names
+    assert not any("node_modules" in name for name in names)
     specs = {f"cnndsl/specs/{path.name}" for path in (ROOT / "specs").glob("*.yaml")}
     assert specs <= names
     assert not any(name.startswith("tests/") for name in names)

@@ -157,7 +157,7 @@ def _names(tree: syntax.Spec) -> Data:
 
 
 def _diagnostic(diagnostic: Diagnostic, main: _Main) -> Data:
-    """A diagnostic as data; one of another file has the place here where that came to be used."""
+    """A diagnostic as data; one of another file has the place here that used it."""
     place = main.place(diagnostic.span)
     frames = [
         {"text": frame.text, "at": str(frame.span), "place": main.place(frame.span)}
@@ -166,6 +166,6 @@ def _diagnostic(diagnostic: Diagnostic, main: _Main) -> Data:
     return {
         **diagnostic.to_json(),
         "here": place is not None,
-        "place": place or next((f["place"] for f in reversed(frames) if f["place"]), None),
+        "place": place or next((f["place"] for f in frames if f["place"]), None),
         "frames": frames,
     }

@@ -115,6 +115,10 @@ def plan(
     names = [name for node in fitted.graph.layers for name in node.weights]
     check_patterns(names, fitted.recipe)
     place = precise(place, fitted.recipe.precision)
+    if fitted.recipe.sync_bn and place.strategy and place.device.type == "cpu":
+        raise TrainError(
+            "PyTorch synchronizes batch normalization on GPUs alone", "leave `sync_bn` away"
+        )
     return Plan(str(spec), *fitted, place, folder, resume)
 
 

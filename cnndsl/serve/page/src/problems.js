@@ -18,11 +18,14 @@ export function showProblems(view, list, problems) {
   marks.sort((a, b) => a.from - b.from || a.to - b.to);
   view.dispatch(setDiagnostics(view.state, marks));
   list.hidden = !problems.length;
-  list.replaceChildren(...problems.map((problem) => entry(view, problem)));
+  const ordered = [...problems].sort((a, b) => lineOf(a) - lineOf(b));
+  list.replaceChildren(...ordered.map((problem) => entry(view, problem)));
   const { head } = view.state.selection.main;
   // The list takes room from the editor, but not the line that is written.
   if (seen) view.dispatch({ effects: EditorView.scrollIntoView(head) });
 }
+
+const lineOf = (problem) => problem.place?.[0] ?? 0;
 
 function cursorInSight(view) {
   const at = view.coordsAtPos(view.state.selection.main.head);
@@ -74,7 +77,8 @@ function entry(view, problem) {
 function frameLine(view, frame) {
   const line = document.createElement("div");
   line.className = "frame";
-  line.textContent = `in ${frame.text}, used at ${frame.at}`;
+  const where = frame.place ? `in line ${frame.place[0]}` : `at ${frame.at}`;
+  line.textContent = `in ${frame.text}, used ${where}`;
   if (frame.place) {
     line.title = "Go to where it is used";
     line.addEventListener("click", (event) => {
