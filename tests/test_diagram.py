@@ -27,6 +27,7 @@ from cnndsl.diagram import (
     rendering,
     write_page,
 )
+from cnndsl.diagram.diff import compare
 from cnndsl.diagram.labels import label, title
 from cnndsl.diagram.plan import Box, Kind, Link, Plan
 from cnndsl.diagram.theme import Theme
@@ -166,6 +167,30 @@ def test_the_zoo_s_pictures_are_those_that_are_drawn(
     path = shipped.files()[family]
     graph = cnndsl.check(path, next(iter(shipped.variants(path)), None))
     golden(f"docs/images/zoo/{family}.svg", render(figure(graph), "svg").decode())
+
+
+def documents_pictures(folder: Path) -> dict[str, str]:
+    """The pictures of docs/diagrams.md by their names."""
+    graphs = {name: cnndsl.check(name) for name in ("resnet152", "googlenet", "densenet201")}
+    found = {name: render(figure(graph), "svg") for name, graph in graphs.items()}
+    lenet = make_plan(cnndsl.check("lenet"))
+    found["lenet_across"] = render(make_figure(lenet, across=True), "svg")
+    found["residual_dark"] = render(figure(readme_example(folder)), "svg", THEMES["dark"])
+    both = compare(cnndsl.check("resnet18"), cnndsl.check("resnet34"))
+    found["resnet18_resnet34"] = render(make_figure(both), "svg")
+    return {name: svg.decode() for name, svg in found.items()}
+
+
+def test_the_document_s_pictures_are_those_that_are_drawn(
+    tmp_path: Path, golden: Callable[[str, str], None]
+) -> None:
+    found = documents_pictures(tmp_path)
+    for name, svg in found.items():
+        golden(f"docs/images/diagrams/{name}.svg", svg)
+    text = (ROOT / "docs" / "diagrams.md").read_text(encoding="utf-8")
+    shown = re.findall(r"\]\(images/diagrams/(\w+)\.(?:svg|png)\)", text)
+    assert set(shown) == {*found, "page", "heat"}
+    assert {path.stem for path in (ROOT / "docs/images/diagrams").iterdir()} == set(shown)
 
 
 def test_equal_graphs_give_equal_text() -> None:

@@ -39,6 +39,7 @@ def test_there_are_examples() -> None:
         *PAGES,
         "docs/architecture.md",
         "docs/costs.md",
+        "docs/diagrams.md",
         "docs/ops.md",
         "docs/recipe.md",
         "docs/results/README.md",

@@ -11,6 +11,8 @@ import os
 import re
 import shutil
 import statistics
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,7 @@ from cnndsl.cli import app
 from cnndsl.diagram import make_figure, make_plan, write_page
 from cnndsl.graph import Graph
 
+ROOT = Path(__file__).parent.parent
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGUMENTS = [
     "--headless",
@@ -173,6 +176,27 @@ def test_every_node_is_told_with_its_line() -> None:
     assert [node[0] for node in facts["nodes"]] == [node.path for node in graph.nodes]
     places = [facts["lines"][node[7]][0] for node in facts["nodes"]]
     assert all(re.fullmatch(r"resnet\.yaml:\d+", place) for place in places)
+
+
+def test_activation_memory_is_that_of_the_costs() -> None:
+    graph = cnndsl.check("resnet18")
+    nodes = model_of(write_page(graph))["facts"]["nodes"]
+    assert sum(node[6] for node in nodes) == cnndsl.cost(graph).memory.training
+    both = model_of(write_page(cnndsl.check("resnet34"), before=graph))["facts"]["nodes"]
+    later = cnndsl.cost(cnndsl.check("resnet34")).memory.training
+    assert sum(node[6] for node in both if not node[9]) == later
+
+
+@pytest.mark.parametrize("format", ["svg", "png", "html"])
+def test_drawing_loads_no_torch(format: str, tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom cnndsl.cli import main\n"
+        "try: main()\nexcept SystemExit as e: code = e.code\n"
+        "assert not code and not {'torch', 'numpy'} & set(sys.modules)"
+    )
+    args = ["draw", "lenet", "-o", str(tmp_path / f"net.{format}")]
+    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 NASTY = "</script><script>alert(1)</script><b>&amp;\u2028 {{model}}"

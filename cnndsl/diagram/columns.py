@@ -16,6 +16,8 @@ WIDER = 0.03
 """How much worse each column makes a diagram."""
 SHORTER = 0.72
 """How long a diagram in columns may be at the most, as a share of its length in one."""
+LEAST = 0.08
+"""How long a column is at the least, as a share of the longest: none holds the input alone."""
 MOST = 0.4
 """Share of the length above which a group is tried in columns of its own."""
 
@@ -103,7 +105,9 @@ def _breaks(measures: Measures, net: str, columns: int, given: Breaks) -> Breaks
             best, high = found, middle
         else:
             low = middle
-    return {net: best} if best else {}
+    ends = [0.0, *(block.spots[str(parts[place])].y for place in best), block.length]
+    lengths = [b - a for a, b in pairwise(ends)]
+    return {net: best} if best and min(lengths) >= LEAST * max(lengths) else {}
 
 
 def _fill(

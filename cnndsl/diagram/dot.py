@@ -7,10 +7,11 @@ from math import ceil
 
 import graphviz
 
+from cnndsl.diagram.heading import meanings
 from cnndsl.diagram.hints import Hints, hints, title_id
-from cnndsl.diagram.labels import head_and_rest, title
-from cnndsl.diagram.plan import Box, Edge, Group, Item, Kind, Link, Plan
-from cnndsl.diagram.theme import Theme
+from cnndsl.diagram.labels import label, title, tooltip
+from cnndsl.diagram.plan import Box, Edge, Group, Item, Link, Mark, Plan
+from cnndsl.diagram.theme import Paint, Theme
 
 LEGEND_COLUMNS = 4
 WEIGHTS = {
@@ -100,34 +101,33 @@ def _box_attributes(box: Box, theme: Theme) -> dict[str, str]:
         "label": _box_label(box, theme),
         "fillcolor": paint.fill,
         "color": paint.border,
-        "tooltip": plain(_tooltip(box)),
+        "tooltip": plain(tooltip(box)),
         "class": box.kind.name.lower(),
     }
-    if box.train_only:
+    if box.train_only or box.mark is Mark.REMOVED:
         attributes["style"] = "rounded,filled,dashed"
     if box.times > 1:
         attributes["penwidth"] = "3"
     return attributes
 
 
-def _tooltip(box: Box) -> str:
-    words = f"{box.op} {box.text}".strip()
-    return f"{box.id}: {words}" if words else box.id
-
-
 def _box_label(box: Box, theme: Theme) -> str:
-    """The bold name left and the shape right; below, what is computed."""
-    head, rest = head_and_rest(box)
-    times = f" ×{box.times}" if box.times > 1 else ""
-    shape = _font(box.shape, theme.muted, 10)
+    """The lines of the box: the bold name left and the shape right, and what is below."""
+    first, *rest = label(box).lines
+    shape = _font(first.shape, theme.muted, 10)
     if not rest:
-        return f"<<b>{escape(head + times)}</b>&#160;&#160; {shape}>"
-    bold, right = f"<b>{escape(head + times)}</b>", f"&#160; {shape}"
-    below = _font(rest, theme.text, 10)
-    return _table(
-        f'<tr><td align="left">{bold}</td><td align="right">{right}</td></tr>'
-        f'<tr><td colspan="2" align="left">{below}</td></tr>'
-    )
+        return f"<<b>{escape(first.name)}</b>&#160;&#160; {shape}>"
+    rows = f'<tr><td align="left"><b>{escape(first.name)}</b></td>{_right(shape)}</tr>'
+    for line in rest:
+        words, shape = _font(line.words, theme.text, 10), _font(line.shape, theme.muted, 10)
+        cells = f'<td align="left">{words}</td>{_right(shape)}'
+        whole = f'<td colspan="2" align="left">{words}</td>'
+        rows += f"<tr>{cells if shape else whole}</tr>"
+    return _table(rows)
+
+
+def _right(shape: str) -> str:
+    return f'<td align="right">&#160; {shape}</td>'
 
 
 def _table(rows: str, padding: int = 1) -> str:
@@ -189,7 +189,7 @@ def _edge(digraph: graphviz.Digraph, edge: Edge, theme: Theme) -> None:
 
 def _heading(plan: Plan, theme: Theme) -> str:
     """The title over the diagram, with the legend of the kinds that are present."""
-    entries = [_swatch(kind, theme) for kind in plan.kinds]
+    entries = [_swatch(words, paint, theme) for words, paint, _, _ in meanings(plan, theme)]
     columns = ceil(len(entries) / max(1, ceil(len(entries) / LEGEND_COLUMNS)))
     rows = [entries[i : i + columns] for i in range(0, len(entries), max(1, columns))]
     legend = _inner_table("".join(f"<tr>{''.join(row)}</tr>" for row in rows), 4, 0)
@@ -198,10 +198,9 @@ def _heading(plan: Plan, theme: Theme) -> str:
     return _table("".join(f"<tr><td>{line}</td></tr>" for line in lines), padding=2)
 
 
-def _swatch(kind: Kind, theme: Theme) -> str:
-    paint = theme.paints[kind]
+def _swatch(words: str, paint: Paint, theme: Theme) -> str:
     colors = f'bgcolor="{paint.fill}" color="{paint.border}"'
-    word = _font(kind.value, theme.muted, 9)
+    word = _font(words, theme.muted, 9)
     return (
         f'<td border="1" fixedsize="true" width="14" height="10" {colors}></td>'
         f'<td align="left">{word}&#160;&#160;</td>'

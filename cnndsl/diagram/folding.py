@@ -69,22 +69,22 @@ class Folder:
         """The length of a repetition that begins here and how many there are: the widest wins."""
         best = (1, 1)
         for period in range(1, min(MAX_PERIOD, (len(members) - place) // 2) + 1):
-            last = len(members) - period
-            units = [members[i : i + period] for i in range(place, last + 1, period)]
-            if not any(isinstance(m, Scope) for m in units[0]):
+            if not any(isinstance(m, Scope) for m in members[place : place + period]):
                 continue
             for exact, least in ((True, 2), (False, MIN_GROWING)):
-                times = self.count(units, exact)
+                times = self.count(members, place, period, exact)
                 if times >= least and period * times > best[0] * best[1]:
                     best = (period, times)
         return best
 
-    def count(self, units: Sequence[Sequence[Member]], exact: bool) -> int:
-        """How many of the units repeat the first."""
-        outline = [self.outline(m) for m in units[0]]
-        start, size = _first(units[0][0]).id, len(list(nodes(units[0])))
+    def count(self, members: Sequence[Member], place: int, period: int, exact: bool) -> int:
+        """How many units of so many members repeat the one that begins here."""
+        first = members[place : place + period]
+        outline = [self.outline(m) for m in first]
+        start, size = _first(first[0]).id, len(list(nodes(first)))
         times = 1
-        for unit in units[1:]:
+        for here in range(place + period, len(members) - period + 1, period):
+            unit = members[here : here + period]
             same = [self.outline(m) for m in unit] == outline
             if not same or not self.wired_alike(start, start + size * times, size, exact):
                 break

@@ -50,7 +50,7 @@ def heading(plan: Plan, theme: Theme) -> Heading:
 
 def _legend(plan: Plan, theme: Theme, widest: float) -> Iterator[Entry]:
     x, y = 0.0, 26.0
-    for words, paint, dash, stripe in _meanings(plan, theme):
+    for words, paint, dash, stripe in meanings(plan, theme):
         width = SWATCH + text_width(words, SIZE)
         if x and x + width > widest:
             x, y = 0.0, y + LINE
@@ -58,7 +58,7 @@ def _legend(plan: Plan, theme: Theme, widest: float) -> Iterator[Entry]:
         x += width + SPACE
 
 
-def _meanings(plan: Plan, theme: Theme) -> Iterator[tuple[str, Paint, str, bool]]:
+def meanings(plan: Plan, theme: Theme) -> Iterator[tuple[str, Paint, str, bool]]:
     """What is explained: words, colours, dashes, and whether it has a bar."""
     for mark in plan.marks:
         dash = ' stroke-dasharray="2 3"' if mark is Mark.REMOVED else ""

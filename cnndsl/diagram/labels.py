@@ -93,6 +93,13 @@ def head_and_rest(box: Box) -> tuple[str, str]:
     return box.name, f"{box.op} {box.text}".strip()
 
 
+def tooltip(box: Box) -> str:
+    """The whole path of a box, and what it says."""
+    head, rest = head_and_rest(box)
+    words = f"{head} {rest}".strip()
+    return f"{box.id}: {words}" if words else box.id
+
+
 def _wrap(text: str) -> Iterator[str]:
     """The text in lines of about MAX_LINE characters, cut behind commas, but not within a list."""
     line, count = "", 1

@@ -17,10 +17,10 @@ from cnndsl.diagram.labels import (
     STRIPE,
     WORDS,
     has_stripe,
-    head_and_rest,
+    tooltip,
 )
 from cnndsl.diagram.metrics import FONTS, text_width
-from cnndsl.diagram.plan import Box, Mark
+from cnndsl.diagram.plan import Mark
 from cnndsl.diagram.routes import Line, Point
 from cnndsl.diagram.theme import Theme
 
@@ -137,12 +137,6 @@ def _label(placed: PlacedBox, theme: Theme) -> Iterator[str]:
         yield text(line.words, left, y, color)
         yield text(line.shape, right, y, theme.muted, end=True)
         y += NEXT_LINE
-
-
-def tooltip(box: Box) -> str:
-    head, rest = head_and_rest(box)
-    words = f"{head} {rest}".strip()
-    return f"{box.id}: {words}" if words else box.id
 
 
 # --- groups ---

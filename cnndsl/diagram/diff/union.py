@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 
@@ -15,8 +15,14 @@ from cnndsl.graph import Graph, Input, Node, Output, Scope
 
 @dataclass(frozen=True)
 class Union(Graph):
-    """What two graphs are together: the later one's nodes, and those that it no longer has."""
+    """What two graphs are together: the later one's nodes, and those that it no longer has.
 
+    `origins` are the ids of each node in the graphs before and after.
+    """
+
+    before: Graph = field(kw_only=True)
+    after: Graph = field(kw_only=True)
+    origins: tuple[tuple[int | None, int | None], ...] = ()
     changes: Changes = NOTHING
     training: frozenset[int] = frozenset()
 
@@ -53,6 +59,9 @@ class _Uniting:
             root=_renewed(root, nodes),
             outputs=self.outputs(),
             values=self.values,
+            before=self.before,
+            after=self.after,
+            origins=tuple((_id(a), _id(b)) for a, b in self.nodes),
             changes=self.changes(),
             training=self.training(),
         )
@@ -186,6 +195,10 @@ class _Uniting:
         earlier = {self.ids[0][node] for node in self.before.train_only}
         gone = {number for number, (_, b) in enumerate(self.nodes) if b is None}
         return frozenset(later | (earlier & gone))
+
+
+def _id(node: Node | None) -> int | None:
+    return None if node is None else node.id
 
 
 def _filled(members: Sequence[Member]) -> list[Member]:

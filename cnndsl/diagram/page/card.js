@@ -63,16 +63,18 @@ function blockRows(item, block, nodes) {
   return [table(rows), ...lineRows(nodes[0].lines[line])];
 }
 
+// An op with its arguments, those at their defaults in grey, its shapes and its line in the spec.
 function nodeRows(node, several) {
-  const rows = [];
-  if (several) rows.push(["path", node.path]);
-  rows.push(["op", node.name]);
+  const title = html("p", "", "op");
+  title.append(html("b", node.name));
+  if (several) title.append(`  ${node.path}`);
+  const values = html("p", "", "values");
   for (const [name, value, given] of node.args) {
-    rows.push([name, value, given ? "" : "default"]);
+    values.append(html("span", `${name} ${value}`, given ? "" : "default"), " ");
   }
-  if (node.inputs.length) rows.push(["input", node.inputs.join(", ")]);
-  rows.push(["output", node.shape]);
-  return [table(rows), ...lineRows(node.line)];
+  const shapes = node.inputs.length ? `${node.inputs.join(", ")} → ${node.shape}` : node.shape;
+  const rows = [title, values, html("p", shapes, "shapes"), ...lineRows(node.line)];
+  return rows.filter((row) => row.childNodes.length);
 }
 
 function lineRows([place, text]) {
@@ -96,7 +98,7 @@ function costRows(item, nodes, model) {
   return table([
     ["parameters", grouped(item.sums.params) + share("params")],
     ["multiply-adds", grouped(item.sums.macs) + (item.train ? " in training" : share("macs"))],
-    ["activations", memory(item.sums.bytes) + share("bytes")],
+    ["activation memory", memory(item.sums.bytes) + share("bytes")],
   ]);
 }
 

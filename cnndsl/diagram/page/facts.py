@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cnndsl.costs import layer_cost
+from cnndsl.costs import cost, layer_cost
 from cnndsl.diagnostics import Span
+from cnndsl.diagram.diff.union import Union
 from cnndsl.expr import show
 from cnndsl.graph import Graph, Node, Scope
 
-BYTES = 4
-"""Of one number of a value."""
 MAX_LINE = 120
 """Characters of a spec's line that are shown."""
 
 
-def activation_bytes(node: Node) -> int:
-    """Memory of the value that a node computes, for one sample in 32-bit numbers."""
-    return BYTES * node.shape.size
+def activations(graph: Graph) -> Mapping[int, int]:
+    """Bytes that training keeps of what each node makes, by its id, for one sample."""
+    if not isinstance(graph, Union):
+        return cost(graph).memory.kept
+    before, after = activations(graph.before), activations(graph.after)
+    return {
+        number: before.get(old or 0, 0) if new is None else after.get(new, 0)
+        for number, (old, new) in enumerate(graph.origins)
+    }
 
 
 class Facts:
@@ -36,6 +41,7 @@ class Facts:
 
     def to_json(self) -> dict[str, Any]:
         ops: dict[str, int] = {}
+        kept = activations(self.graph)
         told: list[Any] = []
         nodes = []
         for node in self.graph.nodes:
@@ -43,15 +49,13 @@ class Facts:
             if key not in ops:
                 ops[key] = len(told)
                 told.append([node.op.name, _arguments(node)])
-            cost = layer_cost(node) if node.inputs else None
-            costs = (cost.params, cost.macs) if cost else (0, 0)
+            own = layer_cost(node) if node.inputs else None
+            costs = (own.params, own.macs) if own else (0, 0)
             shapes = [_shape(shape) for shape in node.input_shapes], _shape(node.shape)
             train, gone = node.id in self.graph.train_only, node.id in self.gone
             line = self.line(node.span)
             phase = [int(train), int(gone)]
-            nodes.append(
-                [node.path, ops[key], *shapes, *costs, activation_bytes(node), line, *phase]
-            )
+            nodes.append([node.path, ops[key], *shapes, *costs, kept.get(node.id, 0), line, *phase])
         return {"ops": told, "nodes": nodes, "lines": self.texts}
 
     def block(self, path: str) -> list[Any] | None:

@@ -195,7 +195,10 @@ function columnBreaks(layout, root, net, columns, given) {
     if (found && found.length < columns) [best, high] = [found, middle];
     else low = middle;
   }
-  return new Map(best.length ? [[net, best]] : []);
+  const ends = [0, ...best.map((place) => block.spots.get(net.parts[place]).y), block.length];
+  const lengths = ends.slice(1).map((end, i) => end - ends[i]);
+  const even = Math.min(...lengths) >= layout.sizes.LEAST * Math.max(...lengths);
+  return new Map(best.length && even ? [[net, best]] : []);
 }
 
 function fillColumns(places, tops, length, limit) {
