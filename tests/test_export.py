@@ -197,6 +197,7 @@ def test_a_spec(tmp_path: Path) -> None:
     only(tmp_path / "a.pt2")
 
 
+@pytest.mark.heavy
 def test_opset(tmp_path: Path) -> None:
     done = cn("export", "lenet", "-o", tmp_path / "a.onnx", "--opset", 20)
     assert done.exit_code == 0, done.stderr

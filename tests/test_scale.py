@@ -17,6 +17,7 @@ from cnndsl.training import checkpoint
 
 CNNDSL = [sys.executable, "-m", "cnndsl"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+PAIR = ("one", "two")
 TRAIN = ["train", "plain.yaml", "--device=cpu"]
 
 
@@ -62,7 +63,7 @@ def test_two_processes_learn_as_one(folder: Path, command: list[str]) -> None:
     told = succeed(folder, *command, "-o", "two")
     run(folder / "plain.yaml", out=folder / "one")
     assert curve(folder / "two") == pytest.approx(curve(folder / "one"), abs=2e-4)
-    kinds = [sorted(path.suffix for path in (folder / n).iterdir()) for n in ("one", "two")]
+    kinds = [sorted(p.name.split("tfevents")[0] for p in (folder / n).iterdir()) for n in PAIR]
     assert kinds[0] == kinds[1], "one process alone writes"
     assert told.count("epoch 1/2") == 1
     assert "2 processes (" in told

@@ -411,6 +411,7 @@ def test_resume_trains_what_is_missing(net: Path) -> None:
     assert all(path.stat().st_mtime_ns == changed for path, changed in before.items())
 
 
+@pytest.mark.heavy
 def test_resume_with_more_epochs_goes_on(net: Path) -> None:
     args = ["net.yaml", "--set", "width=4,8", "--device", "cpu", "-o", "s"]
     sweep(*args, "--epochs", "1")
@@ -424,6 +425,7 @@ def test_resume_with_more_epochs_goes_on(net: Path) -> None:
         assert gone_on == at_once
 
 
+@pytest.mark.heavy
 def test_resume_with_another_recipe_keeps_both(net: Path) -> None:
     args = ["net.yaml", "--set", "width=4,8", "--device", "cpu", "-o", "s"]
     sweep(*args)
