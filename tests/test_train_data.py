@@ -341,6 +341,7 @@ def test_a_process_that_is_killed(folder: Path) -> None:
     assert "data.workers" in caught.value.help
 
 
+@pytest.mark.heavy
 def test_only_the_main_process_ends_the_others(folder: Path) -> None:
     _, samples = in_both_ways(folder)
     assert isinstance(samples, Loaded)
