@@ -53,8 +53,8 @@ class Images:
 
 
 def hand_written(model: nn.Module, data: Images) -> Callable[[], None]:
-    """The loop of PyTorch's tutorials, channels-last as ours."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    """The loop of PyTorch's tutorials, channels-last and with a fused step as ours."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, fused=True)
     loss_of = nn.CrossEntropyLoss()
     model.train()
 

@@ -9,6 +9,7 @@ import torch
 from harness import CPU, weights_hash
 from torch import Tensor, nn
 
+import cnndsl
 from cnndsl.graph import Output
 from cnndsl.recipe import Recipe
 from cnndsl.training.device import Placement, World
@@ -145,3 +146,20 @@ def test_dropout_is_a_function_of_seed_and_step() -> None:
         return weights_hash(model)
 
     assert after(0, 5) == after(0, 6) != after(1, 5)
+
+
+@pytest.mark.parametrize(("asked", "size"), [(True, 2), (True, 1), (False, 2)])
+def test_batch_norm_is_synchronized_where_asked(asked: bool, size: int) -> None:
+    """Over several processes only; the module itself runs on GPUs alone."""
+    engine = Engine(Placement(CPU, World()))
+    engine.world = World(size=size)
+    model = cnndsl.build("lenet_bn")
+    before = dict(model.named_parameters())
+    engine.setup(model, Recipe.create({"sync_bn": asked}))
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    synced = [isinstance(norm, nn.SyncBatchNorm) for norm in norms]
+    assert synced == [asked and size > 1] * len(norms)
+    assert len(norms) == 4
+    after = dict(model.named_parameters())
+    assert before.keys() == after.keys()
+    assert all(after[name] is before[name] for name in before)

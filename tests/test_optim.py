@@ -48,27 +48,30 @@ def step(model: nn.Module, optimizer: Any) -> None:
     [
         (
             {"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
-            lambda p: torch.optim.SGD(p, 0.1, 0.9, weight_decay=0.01, nesterov=True),
+            lambda p, **how: torch.optim.SGD(p, 0.1, 0.9, weight_decay=0.01, nesterov=True, **how),
         ),
         (
             {"name": "adam", "lr": 0.01, "betas": [0.8, 0.9], "eps": 1e-6},
-            lambda p: torch.optim.Adam(p, 0.01, (0.8, 0.9), 1e-6),
+            lambda p, **how: torch.optim.Adam(p, 0.01, (0.8, 0.9), 1e-6, **how),
         ),
         (
             {"name": "adamw", "weight_decay": 0.05},
-            lambda p: torch.optim.AdamW(p, 0.001, weight_decay=0.05),
+            lambda p, **how: torch.optim.AdamW(p, 0.001, weight_decay=0.05, **how),
         ),
         (
             {"name": "rmsprop", "lr": 0.01, "alpha": 0.9, "momentum": 0.9, "eps": 0.01},
-            lambda p: torch.optim.RMSprop(p, 0.01, 0.9, 0.01, momentum=0.9),
+            lambda p, **how: torch.optim.RMSprop(p, 0.01, 0.9, 0.01, momentum=0.9),
         ),
     ],
     ids=["sgd", "adam", "adamw", "rmsprop"],
 )
-def test_optimizers_are_those_of_torch(own: dict[str, Any], theirs: Any) -> None:
+@pytest.mark.parametrize("fused", [None, True])
+def test_optimizers_are_those_of_torch(own: dict[str, Any], theirs: Any, fused: Any) -> None:
     ours, reference = net(), net()
-    with_ = recipe(optimizer=own)
-    pairs = [(ours, make_optimizer(ours, with_)), (reference, theirs(reference.parameters()))]
+    pairs = [
+        (ours, make_optimizer(ours, recipe(optimizer=own), fused)),
+        (reference, theirs(reference.parameters(), fused=fused)),
+    ]
     for _ in range(3):
         for model, optimizer in pairs:
             step(model, optimizer)

@@ -45,7 +45,7 @@ class Learner:
     ) -> Learner:
         """Set a network up on its device, with the optimizer of the recipe."""
         network = engine.setup(model, recipe)
-        optimizer = engine.setup_optimizer(make_optimizer(model, recipe))
+        optimizer = engine.setup_optimizer(make_optimizer(model, recipe, engine.fused))
         ema = Ema(model, recipe.ema.decay, recipe.ema.every) if recipe.ema else None
         mixer = make_mixer(recipe.augment, classes)
         return cls(model, network, optimizer, ema, heads, recipe, engine, mixer)

@@ -60,17 +60,22 @@ def train_mode(model: nn.Module) -> None:
             module.eval()
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer; the learning rate is set anew at each step, by `set_lr`."""
+def make_optimizer(
+    model: nn.Module, recipe: Recipe, fused: bool | None = None
+) -> torch.optim.Optimizer:
+    """The recipe's optimizer; the learning rate is set anew at each step, by `set_lr`.
+
+    `fused` asks for steps in one pass over the weights, which RMSprop does not have.
+    """
     own = recipe.optimizer
     groups, lr = list(parameter_groups(model, recipe)), own.start
     eps = 1e-8 if own.eps is None else own.eps
     if own.name == "sgd":
-        return torch.optim.SGD(groups, lr, own.momentum, nesterov=own.nesterov)
+        return torch.optim.SGD(groups, lr, own.momentum, nesterov=own.nesterov, fused=fused)
     if own.name == "rmsprop":
         return torch.optim.RMSprop(groups, lr, own.alpha, eps, momentum=own.momentum)
     kind = torch.optim.Adam if own.name == "adam" else torch.optim.AdamW
-    return kind(groups, lr, own.betas, eps)
+    return kind(groups, lr, own.betas, eps, fused=fused)
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> Iterator[dict[str, Any]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from multiprocessing import parent_process
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from multiprocessing.synchronize import Semaphore
+from multiprocessing.util import Finalize
 from typing import Any, Protocol
 
 import torch
@@ -111,6 +114,7 @@ class Loaded:
         self.reader, self.normalize, self.augmenter = reader, normalize, augmenter
         self._requests = Requests(reader.source)
         self._workers = workers
+        self._begin = _make_begin() if workers else None
         self._loader = self._make_loader()
 
     def _make_loader(self) -> DataLoader[Any]:
@@ -122,7 +126,7 @@ class Loaded:
             collate_fn=_as_it_is,
             num_workers=self._workers,
             persistent_workers=self._workers > 0,
-            worker_init_fn=_leave_signals_to_main,
+            worker_init_fn=self._begin,
             pin_memory=pinned(self.normalize.device),
             generator=torch.Generator(),
         )
@@ -184,16 +188,21 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _leave_signals_to_main(worker: int) -> None:
+def _make_begin() -> Callable[[int], None]:
+    """How processes begin that end with this one."""
+    ended = multiprocessing.Semaphore(0)
+    Finalize(None, ended.release, exitpriority=1)
+    return partial(_leave_signals_to_main, ended)
+
+
+def _leave_signals_to_main(ended: Semaphore, worker: int) -> None:
     """Let only the main process end this one; it may have a step to finish when a signal comes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    main = parent_process()
-    if main is not None and hasattr(signal, "sigwaitinfo"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        threading.Thread(target=_await_end, args=(main.pid,), daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_await_end, args=(ended,), daemon=True).start()
 
 
-def _await_end(main: int) -> None:
-    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != main:
-        pass
+def _await_end(ended: Semaphore) -> None:
+    ended.acquire()
+    ended.release()  # for the next process
     os._exit(0)
