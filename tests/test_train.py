@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 import shutil
 from pathlib import Path
@@ -172,10 +173,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
         with pytest.raises(Stopped) as caught:
             run(net, train=with_, out="part")
     assert caught.value.exit_code == 143
+    assert not multiprocessing.active_children()
     state = last_of("part")["progress"]
     done = (state["epoch"] - 1) * 23 + state["step"]
     assert 0 < done < 46
     result = run(net, train=with_, out="part", resume=True)
+    assert not multiprocessing.active_children()
     assert weights_hash(result.model) == weights_hash(whole.model)
     one, other = last_of("whole"), last_of("part")
     assert weights_hash(one["ema"]) == weights_hash(other["ema"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -106,8 +107,9 @@ def evaluate(trained: Trained, device: str, part: str, echo: Echo) -> Evaluation
         count, labels = Count(len(trained.classes), place), labels.to(place)
         for samples in _samples(recipe, facts, trained.size, place, part, echo):
             chunks = validation_chunks(len(samples), batch, size, Share())
-            for _, logits, own in answers(network, samples, chunks):
-                count.add(logits, labels[own])
+            with closing(samples):
+                for _, logits, own in answers(network, samples, chunks):
+                    count.add(logits, labels[own])
     loss, top1 = count.tally.read()
     if not math.isfinite(loss):
         raise TrainError(f"the loss is {loss}: {trained.weights} holds numbers that are not finite")

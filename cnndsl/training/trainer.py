@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,8 @@ def _execute(plan: Plan, engine: Engine, echo: Echo, bar: bool) -> Result:
     assert folder is not None
     with in_words(folder, engine.main):
         _prepare(plan)
-        split = load(plan.recipe, plan.facts, plan.size, engine.device, echo)
-        trainer = Trainer(plan, engine, split, folder, echo, bar)
-        return trainer.run(resumed)
+        with closing(load(plan.recipe, plan.facts, plan.size, engine.device, echo)) as split:
+            return Trainer(plan, engine, split, folder, echo, bar).run(resumed)
 
 
 def _resumed(plan: Plan) -> dict[str, Any] | None:

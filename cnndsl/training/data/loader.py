@@ -147,7 +147,9 @@ class Loaded:
 
     def close(self) -> None:
         """End the processes; the next batch begins others."""
-        self._loader = self._make_loader()
+        iterator, self._loader = self._loader._iterator, self._make_loader()
+        if iterator is not None:
+            iterator._shutdown_workers()  # type: ignore[attr-defined]
 
     def _read(self, chunks: Sequence[Chunk]) -> Iterator[Tensor]:
         """The bytes of each chunk."""
