@@ -1,6 +1,6 @@
-// Builds ../static from src/; equal sources give equal bytes.
+// Bundles src/ into ../static/page.js, beside the page and its style; equal sources give equal bytes.
 
-import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -20,9 +20,6 @@ const { metafile } = await build({
   target: "es2022",
   legalComments: "none",
 });
-for (const name of ["index.html", "page.css"]) {
-  await copyFile(at(`src/${name}`), `${target}/${name}`);
-}
 
 // The licences of what is bundled stand beside it.
 const found = Object.keys(metafile.inputs).map((path) =>
