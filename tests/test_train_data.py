@@ -337,7 +337,7 @@ def test_a_process_that_is_killed(folder: Path) -> None:
     samples = Loaded(reader, Normalizer([0.5] * 3, [1] * 3, CPU), workers=1)
     with pytest.raises(TrainError, match="process that reads images ended") as caught:
         list(samples.batches([chunk([0])]))
-    assert "data.workers" in caught.value.help
+    assert "--workers" in caught.value.help
 
 
 def test_only_the_main_process_ends_the_others(folder: Path) -> None:

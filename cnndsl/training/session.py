@@ -18,7 +18,7 @@ from cnndsl.graph import Graph
 from cnndsl.recipe import Recipe, plain
 from cnndsl.training import checkpoint, target
 from cnndsl.training.device import Placement, Request, choose, precise
-from cnndsl.training.errors import TrainError
+from cnndsl.training.errors import TrainError, reader_ended
 from cnndsl.training.facts import Facts
 from cnndsl.training.optim import check_patterns
 from cnndsl.training.tally import Metrics
@@ -193,11 +193,8 @@ def in_words(folder: Path, main: bool) -> Iterator[None]:
             "use a smaller `--batch-size`, or `--set train.accumulate=4`",
         ) from e
     except RuntimeError as e:
-        if "DataLoader worker" in str(e):
-            raise TrainError(
-                f"a process that reads images ended: {' '.join(str(e).split())}",
-                "where memory is short, use fewer `--workers` or a smaller `--batch-size`",
-            ) from e
+        if ended := reader_ended(e):
+            raise ended from e
         if not (isinstance(e, torch.distributed.DistError) or "gloo" in str(e)):
             raise
         raise TrainError(

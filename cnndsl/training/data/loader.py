@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from cnndsl.training.augment import BatchAugmenter, ImageAugmenter, own_draws, seed_image
 from cnndsl.training.data.facts import Batch
 from cnndsl.training.data.view import Normalizer, Size, View, in_mode, to_bytes
-from cnndsl.training.errors import TrainError
+from cnndsl.training.errors import TrainError, reader_ended
 from cnndsl.training.order import Chunk, order
 
 Request = tuple[int, list[int], list[int], Size]
@@ -164,12 +164,9 @@ class Loaded:
             raise
         except RuntimeError as e:
             self.close()
-            if "DataLoader worker" not in str(e):
-                raise
-            raise TrainError(
-                f"a process that reads images ended: {' '.join(str(e).split())}",
-                "where memory is short, use fewer `data.workers` or a smaller `--batch-size`",
-            ) from e
+            if ended := reader_ended(e):
+                raise ended from e
+            raise
 
 
 def pinned(device: torch.device) -> bool:
