@@ -16,6 +16,9 @@ from cnndsl.load import find, load
 from cnndsl.parse import parse_term
 from cnndsl.schema import file_schema, spec_schema
 
+AS_WRITTEN = Request()
+"""A spec with its own values."""
+
 
 def check(
     spec: str | Path,
@@ -55,19 +58,25 @@ def check_tree(tree: syntax.Spec, request: Request, report: Report) -> Graph:
     graph = elaborate(tree, request, report)
     report.raise_errors()
     assert graph is not None
-    facts, published = 0, {}
-    if not request.params and request.input is None:
+    facts = 0
+    if not request.changed:
         facts = confirm(graph, tree, report)
-        published = {**tree.published.get("", {}), **tree.published.get(graph.variant, {})}
         report.raise_errors()
     diagnostics = tuple(report.diagnostics)
+    published = _published(tree, graph, request)
     return replace(graph, facts=facts, published=published, diagnostics=diagnostics)
 
 
-def check_variants(spec: str) -> Iterator[Graph]:
+def _published(tree: syntax.Spec, graph: Graph, request: Request) -> dict[str, Any]:
+    if request.changed:
+        return {}
+    return {**tree.published.get("", {}), **tree.published.get(graph.variant, {})}
+
+
+def check_variants(spec: str, values: Request = AS_WRITTEN) -> Iterator[Graph]:
     """The network that a spec names, or where it names none of a file's variants, all of them.
 
-    What `expect:` states is not confirmed. Raises SpecError.
+    `values` replace those of each. What `expect:` states is not confirmed. Raises SpecError.
     """
     report = Report()
     target = find(spec, report)
@@ -77,12 +86,12 @@ def check_variants(spec: str) -> Iterator[Graph]:
     assert tree is not None
     for variant in [target.variant] if target.variant else list(tree.variants) or [""]:
         own = Report()
-        request = Request(variant, (), None)
+        request = replace(values, variant=variant)
         check_request(tree, request, own)
         graph = elaborate(tree, request, own)
         own.raise_errors()
         assert graph is not None
-        published = {**tree.published.get("", {}), **tree.published.get(variant, {})}
+        published = _published(tree, graph, request)
         yield replace(graph, published=published, diagnostics=tuple(own.diagnostics))
 
 

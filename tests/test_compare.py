@@ -192,6 +192,27 @@ def test_all_networks_are_compared(everything: list[Row]) -> None:
     assert sum(row.accuracy is not None for row in everything) == 68
 
 
+def test_values_replace_those_of_every_spec(runs: Path) -> None:
+    """Figures are those of the changed networks, which have no accuracy."""
+    changes = ("--set", "classes=7", "--input", "1,32,32", "--set", "channels=1")
+    rows = networks("resnet18", "vgg", *changes)
+    assert len(rows) == 10
+    (of_run,) = networks(runs / "small", "--input", "1,30,30")
+    assert all(row["top1"] is None for row in (*rows, of_run))
+    graph = cnndsl.check("resnet18", params={"classes": 7, "channels": 1}, input=[1, 32, 32])
+    assert (rows[0]["params"], rows[0]["macs"]) == (
+        cnndsl.cost(graph).params,
+        cnndsl.cost(graph).macs,
+    )
+    done = run("resnet18", "lenet", "--set", "widths=3", "--json")
+    assert done.exit_code == 1
+    (told, _) = json.loads(done.stdout)["diagnostics"]
+    assert told["message"] == "resnet has no parameter `widths`"
+    done = run("resnet18", "--profile", "--input", "3,x,3")
+    assert done.exit_code == 1
+    assert "--input:1:1: error[value]" in done.output
+
+
 def test_every_name_has_a_place_of_its_own(everything: list[Row]) -> None:
     sheet = chart(everything)
     assert sheet is not None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnndsl import shipped
+from cnndsl.cli.options import InputOption, SetOption, requested
 from cnndsl.cli.telling import fail, told, usage, write
 from cnndsl.diagnostics import SpecError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cnndsl.compare.drawing import Sheet
     from cnndsl.compare.profile import Profile
     from cnndsl.compare.rows import Row
+    from cnndsl.elaborate import Request
 
 ENDINGS = (".html", ".svg", ".png", ".csv", ".json")
 
@@ -30,6 +32,8 @@ def compare(
             help="Files with all their variants, FILE:VARIANT, shipped names, folders of runs.",
         ),
     ] = None,
+    set: SetOption = None,
+    input: InputOption = None,
     everything: Annotated[
         bool, typer.Option("--all", help="All networks that come with the package.")
     ] = False,
@@ -54,14 +58,21 @@ def compare(
         usage("name the networks to compare, or `--all`")
     if out is not None and out.suffix.lower() not in ENDINGS:
         usage(f"no format `{out.suffix}`: one of {', '.join(ENDINGS)}")
+    with told(), told_as_json(as_json, "parts" if profile else "networks"):
+        values = requested(set, input)
     if profile:
-        show_profile(named, as_json, out)
+        show_profile(named, values, as_json, out)
     else:
-        show_table(named, sort, reverse, as_json, out)
+        show_table(named, values, sort, reverse, as_json, out)
 
 
 def show_table(
-    specs: Sequence[str], sort: str | None, reverse: bool, as_json: bool, out: Path | None
+    specs: Sequence[str],
+    values: Request,
+    sort: str | None,
+    reverse: bool,
+    as_json: bool,
+    out: Path | None,
 ) -> None:
     from cnndsl.compare import table
     from cnndsl.compare.rows import gather
@@ -69,7 +80,7 @@ def show_table(
     if sort is not None and sort not in table.SORTS:
         usage(f"no column `{sort}`: one of {', '.join(table.SORTS)}")
     with told(), told_as_json(as_json, "networks"):
-        rows = table.arranged(gather(specs), sort, reverse)
+        rows = table.arranged(gather(specs, values), sort, reverse)
     as_data = {"networks": table.to_json(rows), "diagnostics": []}
     if out is not None:
         write(out, table_file(rows, as_data, out.suffix.lower()))
@@ -99,13 +110,13 @@ def table_file(rows: Sequence[Row], as_data: dict[str, Any], ending: str) -> byt
     return picture(sheet, ending)
 
 
-def show_profile(specs: Sequence[str], as_json: bool, out: Path | None) -> None:
+def show_profile(specs: Sequence[str], values: Request, as_json: bool, out: Path | None) -> None:
     from cnndsl.checker import check_variants
     from cnndsl.compare.profile import profile, text, to_json
     from cnndsl.summary import totals
 
     with told(), told_as_json(as_json, "parts"):
-        graphs = [graph for spec in specs for graph in check_variants(spec)]
+        graphs = [graph for spec in specs for graph in check_variants(spec, values)]
     if len(graphs) > 1:
         names = ", ".join(graph.variant or graph.name for graph in graphs[:8])
         more = ", …" if len(graphs) > 8 else ""

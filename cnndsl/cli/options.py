@@ -9,6 +9,7 @@ import typer
 
 from cnndsl.checker import check_terms, written_arg, written_input
 from cnndsl.diagnostics import Report
+from cnndsl.elaborate import Request
 from cnndsl.graph import Graph
 
 SpecArgument = Annotated[
@@ -26,8 +27,14 @@ InputOption = Annotated[
 
 def checked(spec: str, variant: str | None, set: Sequence[str] | None, input: str | None) -> Graph:
     """The network that the arguments mean; raises SpecError."""
+    values = requested(set, input)
+    return check_terms(spec, variant, values.params, values.input)
+
+
+def requested(set: Sequence[str] | None, input: str | None) -> Request:
+    """The values that the arguments put in place of a spec's; raises SpecError."""
     report = Report()
     args = [written_arg(text, "--set", report) for text in set or ()]
     shape = written_input(input, report) if input is not None else None
     report.raise_errors()
-    return check_terms(spec, variant, args, shape)
+    return Request(params=tuple(args), input=shape)

@@ -10,9 +10,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from cnndsl.checker import check_variants
+from cnndsl.checker import AS_WRITTEN, check_variants
 from cnndsl.costs import Field, cost
 from cnndsl.diagnostics import Diagnostic, Report, Source, Span, SpecError
+from cnndsl.elaborate import Request
 from cnndsl.graph import Graph
 
 RUN, METRICS, ACCURACY = "run.yaml", "metrics.csv", "val_accuracy"
@@ -49,13 +50,16 @@ class Row:
         return self.field.window if self.field else None
 
 
-def gather(specs: Iterable[str]) -> list[Row]:
-    """A row for each network that the specs name; SpecError tells all mistakes in them."""
+def gather(specs: Iterable[str], values: Request = AS_WRITTEN) -> list[Row]:
+    """A row for each network that the specs name; SpecError tells all mistakes in them.
+
+    `values` replace those of every spec; what they change has no accuracy.
+    """
     rows: list[Row] = []
     mistakes: list[Diagnostic] = []
     for spec in specs:
         try:
-            rows += [row for row in rows_of(spec) if row not in rows]
+            rows += [row for row in rows_of(spec, values) if row not in rows]
         except SpecError as e:
             mistakes += e.diagnostics
     if mistakes:
@@ -75,15 +79,16 @@ def told_apart(rows: Sequence[Row]) -> Iterator[Row]:
         yield replace(row, name=name)
 
 
-def rows_of(spec: str) -> Iterator[Row]:
+def rows_of(spec: str, values: Request) -> Iterator[Row]:
     """The networks of a spec, or the one that a run trained."""
     folder = Path(spec)
     if folder.is_dir() or (folder.name == RUN and folder.is_file()):
         folder = folder if folder.is_dir() else folder.parent
-        for graph in check_variants(str(folder / RUN)):
-            yield row_of(graph, folder.resolve().name, measured(graph, folder / METRICS))
+        for graph in check_variants(str(folder / RUN), values):
+            found = None if values.changed else measured(graph, folder / METRICS)
+            yield row_of(graph, folder.resolve().name, found)
         return
-    for graph in check_variants(spec):
+    for graph in check_variants(spec, values):
         yield row_of(graph, graph.variant or graph.name, published(graph))
 
 

@@ -29,6 +29,11 @@ class Request:
     params: tuple[syntax.Arg, ...] = ()
     input: syntax.Term | None = None
 
+    @property
+    def changed(self) -> bool:
+        """Whether the network is another than the one that the spec states facts of."""
+        return bool(self.params) or self.input is not None
+
 
 def elaborate(spec: syntax.Spec, request: Request, report: Report) -> Graph | None:
     """The network of a spec; None where a mistake was reported."""
