@@ -382,7 +382,9 @@ def test_every_scope_can_be_a_stage(name: str) -> None:
 
     graph = cnndsl.check(name)
     for stage in [key for key in graph.values if "." not in key][:-1]:
-        stage_graph(graph, stage, 10).verify()
+        own = stage_graph(graph, stage, 10)
+        own.verify()
+        assert list(own.nodes[own.output.node].shape) == [10]
 
 
 # --- what is refused ----------------------------------------------------------------------------
