@@ -136,10 +136,6 @@ class Recipe(Section):
         return lr * factor_at(self.schedule, step, steps, self.epochs, lr)
 
 
-CHOICES = ("recipes", "variants")
-"""Keys of `train:` beside those of a recipe: other recipes, and what differs in a variant."""
-
-
 def recipe_schemas() -> dict[str, Schema]:
     """The JSON Schema of each key of a recipe, by its name among the definitions."""
     return {f"recipe.{name}": argument.schema() for name, argument in args_of(Recipe).items()}
