@@ -16,6 +16,12 @@ def amount(number: float) -> str:
     return f"{number:g}"
 
 
+def rounded(number: float) -> str:
+    """An amount without the digits that say nothing: 10 million is `10 M`."""
+    digits, space, unit = amount(number).partition(" ")
+    return f"{float(digits):g}{space}{unit}"
+
+
 def size(bytes: float) -> str:
     """Bytes, in units of a thousand: `10.9 MB`."""
     told = amount(bytes)

@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 
 import cnndsl
 from cnndsl import shipped
-from cnndsl.amounts import amount, sides, size
+from cnndsl.amounts import amount, rounded, sides, size
 from cnndsl.cli import app
 from cnndsl.compare.chart import NAME, chart
 from cnndsl.compare.drawing import Box, Circle, Sheet, Words, to_svg, width_of
@@ -171,6 +171,14 @@ def test_json_to_a_file(tmp_path: Path) -> None:
 )
 def test_amounts(number: int, told: str) -> None:
     assert amount(number) == told
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(0, "0"), (2e6, "2 M"), (1.5e9, "1.5 G"), (1e8, "100 M"), (61706, "61.7 k")],
+)
+def test_round_amounts(number: float, told: str) -> None:
+    assert rounded(number) == told
 
 
 def test_sizes() -> None:

@@ -63,7 +63,7 @@ def build(
     tensors = out if out is not None and out.suffix in WEIGHTS_ENDINGS else None
     if weights is None and (tensors or weights_partial):
         usage("`--weights-partial` and the writing of weights need `--weights`")
-    with told(as_json):
+    with told(summary.failure_json if as_json else None):
         graph = checked(spec, variant, set, input)
         confirmed = confirm_variants(spec, graph, variant, set, input) if check_shapes else []
     told_of(graph.diagnostics)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +11,7 @@ import typer
 
 from cnndsl import shipped
 from cnndsl.cli.options import InputOption, SetOption, requested
-from cnndsl.cli.telling import fail, told, usage, write
-from cnndsl.diagnostics import SpecError
+from cnndsl.cli.telling import Failure, fail, told, usage, write
 
 if TYPE_CHECKING:
     from cnndsl.compare.drawing import Sheet
@@ -58,7 +56,7 @@ def compare(
         usage("name the networks to compare, or `--all`")
     if out is not None and out.suffix.lower() not in ENDINGS:
         usage(f"no format `{out.suffix}`: one of {', '.join(ENDINGS)}")
-    with told(), told_as_json(as_json, "parts" if profile else "networks"):
+    with told(failure(as_json, "parts" if profile else "networks")):
         values = requested(set, input)
     if profile:
         show_profile(named, values, as_json, out)
@@ -79,7 +77,7 @@ def show_table(
 
     if sort is not None and sort not in table.SORTS:
         usage(f"no column `{sort}`: one of {', '.join(table.SORTS)}")
-    with told(), told_as_json(as_json, "networks"):
+    with told(failure(as_json, "networks")):
         rows = table.arranged(gather(specs, values), sort, reverse)
     as_data = {"networks": table.to_json(rows), "diagnostics": []}
     if out is not None:
@@ -115,7 +113,7 @@ def show_profile(specs: Sequence[str], values: Request, as_json: bool, out: Path
     from cnndsl.compare.profile import profile, text, to_json
     from cnndsl.summary import totals
 
-    with told(), told_as_json(as_json, "parts"):
+    with told(failure(as_json, "parts")):
         graphs = [graph for spec in specs for graph in check_variants(spec, values)]
     if len(graphs) > 1:
         names = ", ".join(graph.variant or graph.name for graph in graphs[:8])
@@ -158,13 +156,8 @@ def picture(sheet: Sheet, ending: str) -> bytes:
     return to_png(sheet)
 
 
-@contextmanager
-def told_as_json(as_json: bool, key: str) -> Iterator[None]:
-    """Print the diagnostics of a SpecError as JSON where that was asked for, and end."""
-    try:
-        yield
-    except SpecError as e:
-        if not as_json:
-            raise
-        print(json.dumps({key: [], "diagnostics": [d.to_json() for d in e.diagnostics]}, indent=2))
-        raise typer.Exit(1) from None
+def failure(as_json: bool, key: str) -> Failure | None:
+    """The JSON object without networks or parts, where that was asked for."""
+    if not as_json:
+        return None
+    return lambda found: {key: [], "diagnostics": [one.to_json() for one in found]}

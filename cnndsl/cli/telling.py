@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
 from cnndsl.diagnostics import Diagnostic, SpecError
 from cnndsl.files import write_atomically
 
+Failure = Callable[[Sequence[Diagnostic]], dict[str, Any]]
+"""The JSON object of a command where there are diagnostics alone."""
+
 
 @contextmanager
-def told(as_json: bool = False) -> Iterator[None]:
-    """Print the diagnostics of a SpecError, and end with exit code 1."""
+def told(failure: Failure | None = None) -> Iterator[None]:
+    """Print the diagnostics of a SpecError, or `failure` of them, and end with exit code 1."""
     try:
         yield
     except SpecError as e:
-        if as_json:
-            from cnndsl import summary
-
-            print(json.dumps(summary.failure_json(e.diagnostics), indent=2))
+        if failure:
+            print(json.dumps(failure(e.diagnostics), indent=2))
         else:
             told_of(e.diagnostics)
             errors = sum(d.severity == "error" for d in e.diagnostics)

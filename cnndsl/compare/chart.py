@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10, sqrt
 
-from cnndsl.amounts import amount
+from cnndsl.amounts import amount, rounded
 from cnndsl.compare.drawing import GRID, INK, MUTED, Circle, Line, Sheet, Words, width_of
 from cnndsl.compare.placing import Area, Disc, place
 from cnndsl.compare.rows import Accuracy, Row
@@ -157,11 +156,6 @@ def sizes(sheet: Sheet, area: Area, unit: float) -> None:
         sheet.add(Circle(x, y, radius, "#ffffff", MUTED))
         x -= radius + 16
     sheet.add(Words(x, y + 4, "parameters", 10, "end", MUTED))
-
-
-def rounded(number: float) -> str:
-    """A round number without the digits that say nothing: `10 M`."""
-    return re.sub(r"\.0+(?= |$)", "", amount(number))
 
 
 def decades(across: Scale) -> list[float]:

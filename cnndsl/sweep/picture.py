@@ -9,6 +9,7 @@ from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
+from cnndsl.amounts import amount, rounded
 from cnndsl.sweep.report import pareto, told
 from cnndsl.sweep.results import Row, put
 
@@ -75,7 +76,7 @@ def _discs(axes: Any, rows: Sequence[Row], front: Sequence[Row]) -> None:
     axes.plot(*zip(*line, strict=True), color=FRONT, linewidth=1.2, zorder=1)
     for params in dict.fromkeys((min(row.params or 1 for row in rows), most)):
         axes.scatter(
-            [], [], s=_area(params, most), color=OTHERS, label=f"{brief(params)} parameters"
+            [], [], s=_area(params, most), color=OTHERS, label=f"{amount(params)} parameters"
         )
     axes.plot([], [], color=FRONT, linewidth=1.2, label="Pareto front")
     if any(row.outcome.status == "stopped" for row in rows):
@@ -92,7 +93,7 @@ def _axes(axes: Any, rows: Sequence[Row], title: str) -> None:
     axes.set_title(title, fontsize=11)
     axes.set_xlabel("multiply-adds of one image")
     axes.set_ylabel("validation accuracy (%)")
-    axes.xaxis.set_major_formatter(lambda value, _: brief(value))
+    axes.xaxis.set_major_formatter(lambda value, _: rounded(value))
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.figure.legend(
@@ -107,14 +108,6 @@ def _place(row: Row) -> tuple[float, float]:
 def _area(params: int, most: int) -> float:
     """In proportion to the parameters, as far as a small disc can be seen."""
     return max(SMALLEST, LARGEST * params / most)
-
-
-def brief(number: float) -> str:
-    """1,810,000 as 1.81 M."""
-    for unit, sign in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if number >= unit:
-            return f"{number / unit:.3g}{sign}"
-    return f"{number:.3g}"
 
 
 # --- the names of the front: each at the first place where it covers nothing ---
