@@ -48,7 +48,7 @@ def totals(graph: Graph, costs: Cost) -> Iterator[str]:
     )
     seen = ""
     if field and field.window and field.stride:
-        seen = f", receptive field {sides(field.window)}, stride {sides(field.stride)}"
+        seen = f", receptive field {field}, stride {sides(field.stride)}"
     yield f"depth {costs.depth}{seen}"
 
 

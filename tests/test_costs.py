@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from measured import peak_bytes, saved_bytes, tensors_of
 from probing import make_positive, probed
 from torch import Tensor
@@ -300,10 +304,10 @@ def test_a_gate_sees_the_whole_image() -> None:
         ("- {conv: {out: 2, kernel: [1, 3]}}", [((1, 3), (1, 3), (1, 1))]),
         ("- {avg_pool: 2}\n- {upsample: 2}", [((2, 2),) * 3, ((2, 2), (2, 2), (1, 1))]),
         ("- {conv_transpose: {out: 2, kernel: 2, stride: 2}}", [((1, 1), (1, 1), (0.5, 0.5))]),
-        ("- {permute: [1, 2, 0]}\n- {softmax: 0}", [((1, 1),) * 3, ((12, 1), None, None)]),
+        ("- {permute: [1, 2, 0]}\n- {softmax: 0}", [((1, 1),) * 3, ((12, 1), (1, 1), (1, 1))]),
         ("- flatten\n- linear: 2", [((1, 1), None, None), ((12, 10), None, None)]),
         ("- {global_avg_pool: {keepdim: true}}", [((12, 10), None, None)]),
-        ("- group_norm: 1", [((12, 10), None, None)]),
+        ("- group_norm: 1", [((12, 10), (1, 1), (1, 1))]),
         ("- {adaptive_avg_pool: [5, 10]}", [((4, 1), (4, 1), (2.4, 1))]),
     ],
 )
@@ -354,6 +358,93 @@ def test_fields_of_enlarged_images(body: str, tmp_path: Path) -> None:
             assert bool(seen) == (span is not None)
             if span is not None and 0 <= span[0] <= span[1] < 24:
                 assert (seen[0], seen[-1]) == span
+
+
+STATISTICS = {
+    **dict.fromkeys(("group_norm: 1", "group_norm: 2", "layer_norm: 3"), (0, 1)),
+    **dict.fromkeys(("instance_norm: {affine: true}", "bn: {track_running_stats: false}"), (0, 1)),
+    **{"softmax: 1": (0,), "log_softmax: 2": (1,)},
+}
+"""Layers with a statistic over the rows, the columns or both."""
+LOCAL = ("silu", "bn", "layer_norm", "softmax2d", "avg_pool: 2", "conv: {out: 4, kernel: 3}")
+STRIDED = "conv: {out: 4, kernel: 3, stride: 2, padding: 1}"
+
+
+@given(
+    st.lists(st.sampled_from((*STATISTICS, *LOCAL)), max_size=3),
+    st.sampled_from([*STATISTICS]),
+    st.lists(st.sampled_from((STRIDED, *LOCAL)), max_size=2),
+)
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+def test_a_statistic_sees_all_and_the_place_its_window(
+    before: list[str], norm: str, after: list[str]
+) -> None:
+    """The gradient of a place reaches all; with all statistics held fast, its window alone."""
+    body = [STRIDED, *before, norm, *after]
+    with TemporaryDirectory() as folder:
+        lines = "\n".join(f"- {{{layer}}}" if ":" in layer else f"- {layer}" for layer in body)
+        graph = written(Path(folder), f"input: [4, 40, 36]\nbody:\n{lines}\n")
+    own = sights(graph)[graph.output.node]
+    field = cnndsl.cost(graph).field
+    assert field is not None
+    middle = [side // 2 for side in graph.nodes[graph.output.node].shape[1:]]
+    every = reached(graph, middle)
+    with statistics_held():
+        windows = reached(graph, middle)
+    for side, length in enumerate((40, 36)):
+        moving = own[side].moving
+        assert moving is not None
+        span = moving.at(middle[side])
+        assert span is not None
+        assert windows[side] == (max(span[0], 0), min(span[1], length - 1))
+        over = any(side in STATISTICS.get(layer, ()) for layer in body)
+        assert every[side] == ((0, length - 1) if over else windows[side])
+        if over:
+            assert field.size[side] == length
+
+
+def reached(graph: Graph, place: list[int]) -> list[tuple[int, int]]:
+    """The rows and the columns of the image, first and last, that a place's gradient reaches."""
+    torch.manual_seed(0)
+    module = cnndsl.build(graph).double().eval()
+    image = torch.rand(1, *graph.inputs[0].shape, dtype=torch.float64, requires_grad=True)
+    value = module(image)[0, :, place[0], place[1]]
+    (value * torch.linspace(1, 2, len(value), dtype=torch.float64)).sum().backward()
+    assert image.grad is not None
+    seen = [image.grad[0].abs().amax((0, 2 - side)).nonzero().flatten() for side in (0, 1)]
+    return [(int(found[0]), int(found[-1])) for found in seen]
+
+
+@contextmanager
+def statistics_held() -> Iterator[None]:
+    """PyTorch's functions, through whose means, variances and sums no gradient goes."""
+
+    def scaled(x: Tensor, dims: tuple[int, ...]) -> Tensor:
+        fixed = x.detach()
+        return (x - fixed.mean(dims, keepdim=True)) / (fixed.var(dims, keepdim=True) + 1e-5).sqrt()
+
+    def group_norm(x: Tensor, groups: int, *_: Any) -> Tensor:
+        return scaled(x.unflatten(1, (groups, -1)), (2, 3, 4)).flatten(1, 2)
+
+    def layer_norm(x: Tensor, shape: Sequence[int], *_: Any) -> Tensor:
+        return scaled(x, tuple(range(-len(shape), 0)))
+
+    def batch_norm(x: Tensor, mean: Tensor | None, *_: Any) -> Tensor:
+        return x if mean is not None else scaled(x, (0, 2, 3))
+
+    def softmax(x: Tensor, dim: int, *_: Any, **__: Any) -> Tensor:
+        return x.exp() / x.detach().exp().sum(dim, keepdim=True)
+
+    held = {
+        "group_norm": group_norm,
+        "instance_norm": lambda x, *_, **__: scaled(x, (2, 3)),
+        "layer_norm": layer_norm,
+        "batch_norm": batch_norm,
+        "softmax": softmax,
+        "log_softmax": lambda x, dim, *_, **__: x - x.detach().logsumexp(dim, keepdim=True),
+    }
+    with patch.multiple(F, **held):
+        yield
 
 
 def test_features_have_no_field(tmp_path: Path) -> None:

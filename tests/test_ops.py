@@ -355,6 +355,8 @@ def check_reading(op: Op, x: Shape) -> None:
             group, index = divmod(place, len(reading.reads))
             span = reading.reads[index]
             first, last = (1, 0) if span is None else (s + group * reading.step for s in span)
+            if reading.whole:
+                first, last = 0, x[dim] - 1
             if "padding_mode" in op.args or ("mode" in op.args and (first < 0 or last >= x[dim])):
                 continue  # filled from the image, or cut off at its border
             assert all(first <= i <= last for i in read)

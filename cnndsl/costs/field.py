@@ -1,7 +1,8 @@
 """What part of the image each value sees: receptive fields, by the ops' own rules.
 
 The rows and the columns of the first input are followed apart, through every layer. Places that
-slide over the image see a window; a global pooling, a gate or a linear layer sees them all at once.
+slide over the image see a window; a global pooling or a linear layer sees them all at once. A gate or
+a normalization over the image sees both: a window around its own place, and by a statistic all.
 Padding counts as part of a window, so that a window may be larger than the image.
 """
 
@@ -13,6 +14,7 @@ from fractions import Fraction
 from functools import reduce
 from math import gcd, lcm
 
+from cnndsl.amounts import sides
 from cnndsl.graph import Graph
 from cnndsl.ops.base import Shape
 from cnndsl.ops.reading import LONGEST, LOOSE, Along, Reading, Span
@@ -26,12 +28,19 @@ class Field:
 
     `size` is the receptive field. `window` is the part of it around the value's own place, and
     `stride` how far the windows of neighbours lie apart; both are None where values have no place.
-    The two differ where something reads the whole image beside it, as squeeze-and-excitation does.
+    The two differ where something reads the whole image beside it, as squeeze-and-excitation and
+    group norm do.
     """
 
     size: Sides
     window: Sides | None
     stride: tuple[Fraction, Fraction] | None
+
+    def __str__(self) -> str:
+        """The window, and whether all of the image is seen beside it: `9`, or `9 and all`."""
+        if self.window is None:
+            return sides(self.size)
+        return sides(self.window) + ("" if self.size == self.window else " and all")
 
 
 POINT: tuple[Span | None, ...] = ((0, 0),)
@@ -132,7 +141,9 @@ def through(sight: Sight, rules: Sequence[Reading], out: Shape) -> Sight:
     if not isinstance(rule, Along):
         return stopped(sight, moving)
     after = composed(moving, rule, out[rule.to])
-    return stopped(sight, moving) if after is None else Sight(after, sight.fixed)
+    if after is None:
+        return stopped(sight, moving)
+    return Sight(after, joined(sight.fixed, moving.whole) if rule.whole else sight.fixed)
 
 
 def stopped(sight: Sight, moving: Moving) -> Sight:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
 from cnndsl.ops.memory import FLOAT, INPUT, OUTPUT, Kept
-from cnndsl.ops.reading import WHOLE, Along, Reading, pointwise
+from cnndsl.ops.reading import Along, Reading, normalized, pointwise
 
 
 class Activation(Op):
@@ -254,8 +254,7 @@ class Directed(Activation):
         return x
 
     def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
-        dim = self.dim % len(x)
-        return tuple(WHOLE if i == dim else own for i, own in enumerate(pointwise(len(x))))
+        return normalized(len(x), [self.dim % len(x)])
 
     def _arguments(self) -> dict[str, Any]:
         return {"dim": self.dim if self.dim < 0 else self.dim + 1}
@@ -305,7 +304,7 @@ class Softmax2d(Activation, name="softmax2d", nn="Softmax2d", functional="F.soft
     ranks = (3,)
 
     def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
-        return (WHOLE, *pointwise(3)[1:])
+        return normalized(3, [0])
 
     def function(self, x: Shape) -> Call:
         return call("F.softmax", dim=1)

@@ -6,7 +6,7 @@ from math import prod
 
 from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
 from cnndsl.ops.memory import FLOAT, Kept
-from cnndsl.ops.reading import WHOLE, Reading, pointwise, window
+from cnndsl.ops.reading import Reading, normalized, pointwise, window
 
 Weights = dict[str, tuple[int, ...]]
 MOMENTS = 2
@@ -99,9 +99,8 @@ class LayerNorm(Op, name="layer_norm"):
 
     def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
         if self.dims is None and len(x) == 3:
-            return (WHOLE, *pointwise(3)[1:])
-        kept = len(x) - (self.dims or 1)
-        return (*pointwise(kept), *(WHOLE,) * (len(x) - kept))
+            return normalized(3, [0])
+        return normalized(len(x), range(len(x) - (self.dims or 1), len(x)))
 
     def module(self, x: Shape) -> Call:
         shape = self._normalized(x)
@@ -140,7 +139,7 @@ class GroupNorm(Op, name="group_norm"):
         return FLOAT * MOMENTS * self.groups
 
     def reads(self, x: Shape, out: Shape) -> tuple[Reading, ...]:
-        return (WHOLE,) * len(x)
+        return normalized(len(x), range(len(x)))
 
     def module(self, x: Shape) -> Call:
         return call("nn.GroupNorm", self.groups, x.channels, eps=self.eps, affine=self.affine)
@@ -225,5 +224,5 @@ def _affine(channels: int) -> Weights:
 
 
 def _over_pixels(x: Shape) -> tuple[Reading, ...]:
-    """All pixels of the own channel are read, for their mean."""
-    return (*pointwise(1), *(WHOLE,) * (len(x) - 1))
+    """The own pixel is read, and all of its channel, for their mean."""
+    return normalized(len(x), range(1, len(x)))

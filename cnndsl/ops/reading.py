@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -20,17 +20,19 @@ class Along:
 
     The places of the output come in groups of `len(reads)`. Place i of group g reads the input's
     places from `first + g * step` to `last + g * step`, where (first, last) is `reads[i]`; these
-    may lie in the padding. None reads nothing.
+    may lie in the padding. None reads nothing. With `whole`, each reads all places of the input
+    beside these: what is at its own place, and a statistic of all.
     """
 
     to: int
     step: int = 1
     reads: tuple[Span | None, ...] = ((0, 0),)
+    whole: bool = False
 
     @property
     def pointwise(self) -> bool:
         """Whether no place reads more than one."""
-        return all(span is None or span[0] == span[1] for span in self.reads)
+        return not self.whole and all(span is None or span[0] == span[1] for span in self.reads)
 
 
 class Spread(Enum):
@@ -47,6 +49,12 @@ Reading = Along | Spread
 def pointwise(rank: int) -> tuple[Reading, ...]:
     """Each value reads the one at its own place."""
     return tuple(Along(dim) for dim in range(rank))
+
+
+def normalized(rank: int, dims: Iterable[int]) -> tuple[Reading, ...]:
+    """Each value reads the one at its own place, and a statistic over all places of `dims`."""
+    over = set(dims)
+    return tuple(Along(dim, whole=dim in over) for dim in range(rank))
 
 
 def window(to: int, kernel: int, stride: int = 1, before: int = 0, dilation: int = 1) -> Along:
