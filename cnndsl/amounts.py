@@ -10,9 +10,10 @@ UNITS = ((10**12, " T"), (10**9, " G"), (10**6, " M"), (10**3, " k"))
 
 def amount(number: float) -> str:
     """Three digits and a unit: 4089184256 is `4.09 G`; small numbers as they are."""
+    exact = float(f"{number:.2e}")  # rounded before it is divided, and so once
     for size, unit in UNITS:
-        if number >= size * 0.9995:
-            return _digits(number / size) + unit
+        if exact >= size:
+            return _digits(exact / size) + unit
     return f"{number:g}"
 
 
@@ -30,10 +31,15 @@ def size(bytes: float) -> str:
 
 def _digits(number: float) -> str:
     """Three digits that count: 4.09, 40.9, 409."""
-    return f"{number:.{2 if number < 9.995 else 1 if number < 99.95 else 0}f}"
+    return f"{number:.{2 if number < 10 else 1 if number < 100 else 0}f}"
 
 
 def sides(pair: Sequence[float | Fraction]) -> str:
     """Height and width: `224` where they are equal, else `7×1`."""
     height, width = pair
     return str(height) if height == width else f"{height}×{width}"
+
+
+def seen(window: Sequence[int], size: Sequence[int]) -> str:
+    """A receptive field: the window, and whether all is seen beside it, `9` or `9 and all`."""
+    return sides(window) + ("" if tuple(window) == tuple(size) else " and all")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from cnndsl.amounts import sides, size
+from cnndsl.amounts import seen, sides, size
 from cnndsl.costs import Cost, Field, cost
 from cnndsl.diagnostics import Diagnostic
 from cnndsl.graph import Graph, Node
@@ -46,10 +46,10 @@ def totals(graph: Graph, costs: Cost) -> Iterator[str]:
         f"activations of one sample: {size(memory.inference)} in inference, the most at "
         f"{memory.peak.path}; {size(memory.training)} kept in training"
     )
-    seen = ""
+    told = ""
     if field and field.window and field.stride:
-        seen = f", receptive field {field}, stride {sides(field.stride)}"
-    yield f"depth {costs.depth}{seen}"
+        told = f", receptive field {seen(field.window, field.size)}, stride {sides(field.stride)}"
+    yield f"depth {costs.depth}{told}"
 
 
 def title(graph: Graph) -> str:

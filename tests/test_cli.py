@@ -30,6 +30,8 @@ def test_table_of_layers() -> None:
     assert "61,706 parameters, 416,520 multiply-adds" in lines[-3]
     assert lines[-2].startswith("activations of one sample: 40.8 kB in inference, the most at 1;")
     assert lines[-1] == "depth 5, receptive field 16, stride 4"
+    gated = run("build", "mobilenet_v3_small").stdout.splitlines()
+    assert gated[-1] == "depth 54, receptive field 639 and all, stride 32"
 
 
 @pytest.mark.parametrize("spec", ["specs/inception.yaml", "specs/resnet.yaml:resnet50", "resnet50"])

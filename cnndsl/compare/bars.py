@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnndsl.amounts import size
+from cnndsl.amounts import seen, size
 from cnndsl.compare.drawing import GRID, INK, MUTED, Box, Line, Sheet, Words, width_of
 from cnndsl.compare.profile import Measure, Part, Profile, measures
 from cnndsl.ops.base import Family
@@ -54,7 +54,7 @@ def heading(sheet: Sheet, found: Profile, parts: Sequence[Part]) -> None:
     told = f"inference holds {size(memory.inference)} at most, while {memory.peak.path} runs"
     told += f"; depth {found.costs.depth}"
     if field and field.window:
-        told += f"; receptive field {field}"
+        told += f"; receptive field {seen(field.window, field.size)}"
     sheet.add(Words(EDGE, 26, title(found.graph), 14, bold=True), Words(EDGE, 44, told, 11))
     x = sheet.width - EDGE
     used = {COLOURS.get(part.family, OTHER) for part in parts}

@@ -1,8 +1,8 @@
 """What part of the image each value sees: receptive fields, by the ops' own rules.
 
 The rows and the columns of the first input are followed apart, through every layer. Places that
-slide over the image see a window; a global pooling or a linear layer sees them all at once. A gate or
-a normalization over the image sees both: a window around its own place, and by a statistic all.
+slide over the image see a window; a global pooling or a linear layer sees them all at once. A gate
+or a normalization over the image sees both: a window around its own place, and by a statistic all.
 Padding counts as part of a window, so that a window may be larger than the image.
 """
 
@@ -14,7 +14,6 @@ from fractions import Fraction
 from functools import reduce
 from math import gcd, lcm
 
-from cnndsl.amounts import sides
 from cnndsl.graph import Graph
 from cnndsl.ops.base import Shape
 from cnndsl.ops.reading import LONGEST, LOOSE, Along, Reading, Span
@@ -35,12 +34,6 @@ class Field:
     size: Sides
     window: Sides | None
     stride: tuple[Fraction, Fraction] | None
-
-    def __str__(self) -> str:
-        """The window, and whether all of the image is seen beside it: `9`, or `9 and all`."""
-        if self.window is None:
-            return sides(self.size)
-        return sides(self.window) + ("" if self.size == self.window else " and all")
 
 
 POINT: tuple[Span | None, ...] = ((0, 0),)

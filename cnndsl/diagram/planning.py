@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cnndsl.amounts import amount
 from cnndsl.costs import cost
-from cnndsl.diagram import words
 from cnndsl.diagram.opening import opened
 from cnndsl.diagram.plan import Plan
 from cnndsl.diagram.planner import Planner
@@ -24,7 +24,7 @@ def make_plan(
     behind a layer into its box.
     """
     total = cost(graph)
-    params, macs = words.quantity(total.params), words.quantity(total.macs)
+    params, macs = amount(total.params), amount(total.macs)
     return Plan(
         title=graph.variant or graph.name,
         subtitle=f"{params} parameters, {macs} multiply-adds",

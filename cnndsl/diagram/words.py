@@ -143,12 +143,3 @@ def layer_count(nodes: Sequence[Node]) -> str:
     heavy = sum(node.op.family in (Family.CONVOLUTION, Family.LINEAR) for node in nodes)
     count, word = (heavy, "layer") if heavy else (len(nodes), "op")
     return f"{count} {word}{'s' if count > 1 else ''}"
-
-
-def quantity(count: int) -> str:
-    """`25.6 M`, `416.5 k`, `11.5 G`: three digits of a count."""
-    for unit, word in ((10**9, " G"), (10**6, " M"), (10**3, " k")):
-        if count >= unit:
-            scaled = count / unit
-            return f"{scaled:.{2 if scaled < 10 else 1 if scaled < 100 else 0}f}{word}"
-    return str(count)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cnndsl.amounts import size
 from cnndsl.exporter.formats import FORMATS, Run
 from cnndsl.exporter.network import ExportError, Network
 from cnndsl.files import put_in_place
@@ -43,7 +44,7 @@ class Exported:
 
     def __str__(self) -> str:
         equal = f"within {self.difference:.1e}" if self.difference else "bit for bit"
-        told = f"{self.path}: {_bytes(self.size)}, equal to the module {equal}"
+        told = f"{self.path}: {size(self.size)}, equal to the module {equal}"
         own = f", whose own rounding is {self.rounding:.1e}" if self.rounding else ""
         return f"{told} at batches {' and '.join(map(str, BATCHES))}{own}"
 
@@ -124,7 +125,3 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in levels.items():
             logger.setLevel(level)
-
-
-def _bytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.1f} kB"

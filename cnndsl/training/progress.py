@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from cnndsl.amounts import size
 from cnndsl.training.loop import Glance, Tick, Watch
 from cnndsl.training.tally import Metrics
 
@@ -54,9 +55,10 @@ def _bar(title: str, count: int) -> Iterator[Tick]:
 
 def glanced(glance: Glance, speed: float | None) -> str:
     """What stands beside the bar."""
+    memory = size(1e6 * glance.memory_mb)
     parts = [f"loss {glance.loss:.3f}", f"accuracy {glance.accuracy:.1%}"]
     parts += [f"{speed:,.0f} images/s"] if speed else []
-    return ", ".join([*parts, f"waiting {glance.waiting:.0%}", f"{glance.memory_mb:,.0f} MB"])
+    return ", ".join([*parts, f"waiting {glance.waiting:.0%}", f"{memory}"])
 
 
 def line(row: Metrics, last: int, best: bool) -> str:
@@ -67,5 +69,5 @@ def line(row: Metrics, last: int, best: bool) -> str:
         f"loss {row.train_loss:.4f}  accuracy {row.train_accuracy:7.2%}  "
         f"validation: loss {row.val_loss:.4f}  accuracy {row.val_accuracy:7.2%}  "
         f"{row.samples_per_second:,.0f} images/s  waiting {row.waiting:.0%}  "
-        f"{row.memory_mb:,.0f} MB  {row.seconds:.1f} s{'  best' if best else ''}"
+        f"{size(1e6 * row.memory_mb)}  {row.seconds:.1f} s{'  best' if best else ''}"
     )

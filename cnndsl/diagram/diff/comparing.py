@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cnndsl.amounts import amount
 from cnndsl.costs import cost
-from cnndsl.diagram import words
 from cnndsl.diagram.diff.union import unite
 from cnndsl.diagram.opening import opened
 from cnndsl.diagram.plan import Box, Group, Item, Kind, Mark, Plan
@@ -53,8 +53,8 @@ def _figures(before: Graph, after: Graph) -> str:
 
 
 def _figure(name: str, before: int, after: int) -> str:
-    told = f"{words.quantity(after)} {name}"
-    return told if before == after else f"{told} ({words.quantity(before)} before)"
+    told = f"{amount(after)} {name}"
+    return told if before == after else f"{told} ({amount(before)} before)"
 
 
 # --- what is open ---

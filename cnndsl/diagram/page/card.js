@@ -121,9 +121,14 @@ function percent(share) {
   return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
 }
 
+// Bytes as the command line tells them: three digits and a unit (cnndsl/amounts.py).
 function memory(bytes) {
-  const units = ["B", "kB", "MB", "GB"];
-  let unit = 0;
-  while (bytes >= 1000 && unit < 3) [bytes, unit] = [bytes / 1000, unit + 1];
-  return `${unit ? bytes.toPrecision(3) : bytes} ${units[unit]}`;
+  const how = { maximumSignificantDigits: 3, roundingMode: "halfEven", useGrouping: false };
+  const exact = Number(new Intl.NumberFormat("en", how).format(bytes));
+  const units = { TB: 1e12, GB: 1e9, MB: 1e6, kB: 1e3 };
+  for (const [unit, size] of Object.entries(units)) {
+    const share = exact / size;
+    if (share >= 1) return `${share.toFixed(share < 10 ? 2 : share < 100 ? 1 : 0)} ${unit}`;
+  }
+  return `${bytes} B`;
 }
