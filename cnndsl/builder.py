@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from cnndsl.emitter import emit_source, network_class
@@ -41,7 +40,7 @@ def run_probed(graph: Graph, inputs: Sequence[Tensor]) -> dict[str, tuple[int, .
 
     namespace: dict[str, Any] = {"probe": probe, "__name__": "cnndsl_probe"}
     exec(compile(emit_source(graph, probe=True), "<cnndsl probe>", "exec"), namespace)
-    with torch.device("meta"):
+    with inputs[0].device:
         module: nn.Module = namespace[network_class(graph)]()
     by_path = dict(module.named_modules())
     for node in graph.layers:

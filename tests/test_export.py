@@ -170,7 +170,7 @@ def test_a_run(trained: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     done = cn("export", trained, "-o", path)
     assert done.exit_code == 0, done.stderr
-    assert done.stdout == f"{path}: 248 kB, equal to the module bit for bit at batches 1 and 3\n"
+    assert done.stdout == f"{path}: 248 kB, equal to the network bit for bit at batches 1 and 3\n"
     assert path.stat().st_mode & 0o044
     best = safetensors.torch.load_file(trained / "best.safetensors")
     written = safetensors.torch.load_file(path)
@@ -193,7 +193,7 @@ def test_a_spec(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.stderr
     assert "no weights were named" in done.stderr
-    assert done.stdout.endswith("equal to the module bit for bit at batches 1 and 3\n")
+    assert done.stdout.endswith("equal to the network bit for bit at batches 1 and 3\n")
     only(tmp_path / "a.pt2")
 
 

@@ -32,7 +32,9 @@ LAYERS: dict[str, set[str]] = {
     "syntax": {"expr", "diagnostics"},
 }
 BACK_ENDS = {"emitter", "builder", "exporter", "verify", "diagram", "plan", "costs", "summary"}
+BACK_ENDS |= {"interpreter", "equivalence"}
 MAY_IMPORT_TORCH = {"builder", "exporter", "importer", "modules", "training", "verify", "weights"}
+MAY_IMPORT_TORCH |= {"interpreter", "equivalence"}
 
 
 def modules() -> list[Path]:

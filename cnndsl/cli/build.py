@@ -16,6 +16,7 @@ from cnndsl.cli.telling import fail, told, told_of, usage, write
 from cnndsl.graph import Graph
 
 if TYPE_CHECKING:
+    from cnndsl.equivalence import Equivalence
     from cnndsl.weights import Loaded
 
 WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt")
@@ -34,7 +35,11 @@ def build(
         ),
     ] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Compare every layer with PyTorch, on the meta device.")
+        bool,
+        typer.Option(
+            "--verify",
+            help="Compare shapes and weights with PyTorch's, and the module with the spec.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     weights: Annotated[
@@ -67,8 +72,7 @@ def build(
         graph = checked(spec, variant, set, input)
         confirmed = confirm_variants(spec, graph, variant, set, input) if check_shapes else []
     told_of(graph.diagnostics)
-    if verify:
-        verify_or_fail(graph)
+    verified = verify_or_fail(graph) if verify else None
     loaded = None
     if weights is not None:
         loaded = load_or_fail(graph, weights, weights_partial, tensors)
@@ -78,15 +82,17 @@ def build(
         write(out, emit_source(graph).encode())
     if as_json:
         extra = {"weights": loaded.to_json()} if loaded else {}
+        extra |= {"verified": verified.to_json()} if verified else {}
         print(json.dumps({**summary.to_json(graph), **extra}, indent=2))
     elif out is None:
         print("\n".join(summary.table(graph)))
     for line in [] if as_json else confirmed:
         print(line)
-    if verify and not as_json:
+    if verified and not as_json:
         print(
             f"verified: {len(graph.layers)} layers have the shapes and weights that PyTorch gives"
         )
+        print(f"verified: {verified}")
     if loaded and not as_json:
         print("\n".join(loaded.lines()))
     if loaded and out and not tensors:
@@ -111,14 +117,23 @@ def confirm_variants(
     return ["", *lines]
 
 
-def verify_or_fail(graph: Graph) -> None:
+def verify_or_fail(graph: Graph) -> Equivalence:
+    """Hold the static shapes against PyTorch's, and the compiled module against the spec."""
+    from cnndsl.builder import build_module
+    from cnndsl.equivalence import equivalence
     from cnndsl.verify import verify
 
-    differences = verify(graph)
-    if differences:
+    defect = "this is a defect of cnndsl or of an op's package"
+    if differences := verify(graph):
         for difference in differences:
             print(difference, file=sys.stderr)
-        fail("the checker and PyTorch differ", "this is a defect of cnndsl or of an op's package")
+        fail("the checker and PyTorch differ", defect)
+    found = equivalence(graph, build_module(graph))
+    for problem in found.problems:
+        print(problem, file=sys.stderr)
+    if found.problems:
+        fail("the module is not the network of the spec", defect)
+    return found
 
 
 def load_or_fail(graph: Graph, source: str, partial: bool, out: Path | None) -> Loaded:

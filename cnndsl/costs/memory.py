@@ -80,8 +80,11 @@ class _Pass(ABC):
             self.hold(value)
         self.part(root, "", given)
 
-    def part(self, part: Part, path: str, values: Sequence[Value]) -> list[Value]:
-        """What a module gives for its arguments, which its caller holds; each result is held."""
+    def part(self, part: Part, path: str, values: Sequence[Value]) -> list[Value | None]:
+        """What a module gives for its arguments, which its caller holds; each result is held.
+
+        None stands for a result of training alone, in inference.
+        """
         if isinstance(part, Leaf):
             return [self.node(path, values, part.inplace)]
         if isinstance(part, Class) and not part.chain:
@@ -92,11 +95,12 @@ class _Pass(ABC):
         self.hold(x)
         for name, child in part.children if isinstance(part, Chain) else part.fields:
             (y,) = self.part(child, f"{path}.{name}" if path else name, [x])
+            assert y is not None, "a chain gives its result always"
             self.drop(x)
             x = y
         return x
 
-    def forward(self, part: Class, values: Sequence[Value]) -> list[Value]:
+    def forward(self, part: Class, values: Sequence[Value]) -> list[Value | None]:
         modules = dict(part.fields)
         variables = dict(zip(part.inputs, values, strict=True))
         for value in values:
@@ -107,16 +111,19 @@ class _Pass(ABC):
             read = [variables[name] for name in line.reads]
             module = modules.get(line.path.rpartition(".")[2])
             if module is None or isinstance(module, Leaf):
-                results = [self.node(line.path, read, line.inplace)]
+                results: list[Value | None] = [self.node(line.path, read, line.inplace)]
             else:
                 results = self.part(module, line.path, read)
             for name, result in zip(line.targets, results, strict=True):
                 if name in variables:
-                    self.drop(variables[name])
-                variables[name] = result
-        given = [variables[name] for name in part.outputs if name in variables]
-        for value in given:
-            self.hold(value)
+                    self.drop(variables.pop(name))
+                if result is not None:
+                    variables[name] = result
+        names = zip(part.outputs, part.train_only, strict=True)
+        given = [None if only and not self.training else variables[name] for name, only in names]
+        for result in given:
+            if result is not None:
+                self.hold(result)
         for value in variables.values():
             self.drop(value)
         return given

@@ -6,6 +6,7 @@ silent, all others go on, so that one run tells all independent mistakes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -171,21 +172,35 @@ class _Network(Walking):
     def after_root_step(self, place: Place) -> None:
         """Compute the heads whose source exists by now, as a hand-written forward pass would."""
         place = replace(place, env=Env(self.home))
-        for head, source in [item for item in self.pending if item[1]]:
-            if source in self.values:
-                self.pending.remove((head, source))
-                self.head(head, self.values[source], place)
+        while ready := next((item for item in self.pending if self.is_ready(item[1])), None):
+            self.pending.remove(ready)
+            self.head(ready[0], self.source(ready[1]), place)
+
+    def is_ready(self, source: str) -> bool:
+        """Whether a value of that path exists, or an output of that name has its value."""
+        return source in self.values or bool(self.outputs.get(source))
+
+    def source(self, path: str) -> Ref:
+        output = self.outputs.get(path)
+        return self.values.get(path, output.node if output else None)
 
     def finish_heads(self, last: Ref, place: Place) -> None:
+        for head, _ in [item for item in self.pending if not item[1]]:
+            self.pending.remove((head, ""))
+            self.head(head, last, place)
+        self.after_root_step(place)
+        if not self.home.spec.outputs and last is not None:
+            self.outputs["output"] = Output("output", last)
+        starts = {head.name: source for head, source in self.pending}
         for head, source in self.pending:
-            if source and not self.failed_above(source):
+            if source not in starts and not self.failed_above(source):
                 assert head.source is not None
                 help = suggest(source, list(self.values))
                 self.report.error("name", f"no value is named `{source}`", head.source.span, help)
-            else:
-                self.head(head, None if source else last, place)
-        if not self.home.spec.outputs and last is not None:
-            self.outputs["output"] = Output("output", last)
+        for head, _ in self.pending:
+            if head.name == min(_circle(head.name, starts), key=list(starts).index, default=""):
+                message = f"the output `{head.name}` starts from itself"
+                self.report.error("name", message, head.span)
 
     def head(self, head: syntax.Head, x: Ref, place: Place) -> None:
         if head.body:
@@ -207,3 +222,11 @@ class _Network(Walking):
         span = spec.outputs[0].span if spec.outputs else spec.span
         self.report.error("structure", "no output is left in inference", span)
         return False
+
+
+def _circle(name: str, sources: Mapping[str, str]) -> list[str]:
+    """The outputs on a way from an output back to itself, each started from the next."""
+    way = [name]
+    while (source := sources.get(way[-1], "")) not in ("", *way):
+        way.append(source)
+    return way if source == name else []

@@ -159,13 +159,11 @@ class Writer:
 
     def forward(self, found: Unified, is_root: bool) -> Iterator[str]:
         sample = found.sample
-        result = (
-            "Tensor" if len(sample.outputs) == 1 else ", ".join(["Tensor"] * len(sample.outputs))
-        )
         if is_root:
             yield from self.root_signature(found)
         else:
-            result = result if len(sample.outputs) == 1 else f"tuple[{result}]"
+            types = ["Tensor | None" if absent else "Tensor" for absent in sample.train_only]
+            result = types[0] if len(types) == 1 else f"tuple[{', '.join(types)}]"
             items = ("self", *(f"{name}: Tensor" for name in sample.inputs))
             yield from lay_out(Group("def forward(", items, f") -> {result}:"), 4)
         lines = list(sample.lines)
@@ -187,7 +185,9 @@ class Writer:
         elif is_root and len(self.graph.outputs) > 1:
             yield from self.root_return(found)
         else:
-            yield f"        return {', '.join(sample.outputs)}"
+            given = zip(sample.outputs, sample.train_only, strict=True)
+            told = (f"{name} if self.training else None" if only else name for name, only in given)
+            yield f"        return {', '.join(told)}"
 
     def statement(self, line: Line, indent: int, shapes: bool) -> Iterator[str]:
         text = f"{' ' * indent}{line.target} {line.sign} {line.value}"

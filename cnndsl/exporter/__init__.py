@@ -1,6 +1,7 @@
 """A network as a file that others run: ONNX, torch.export, safetensors or source; each is checked.
 
-What is written is read back and run against the module before it takes the asked name.
+What is written is read back and run against the graph, computed node by node with the module's
+weights, before it takes the asked name.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ __all__ = ["ExportError", "Exported", "Network", "compare", "export"]
 BATCHES = (1, 3)
 """Sizes of the batches that a file is checked with."""
 TOLERANCE = 1e-5
-"""Largest difference from the module, of an output's largest value, or of 1 if that is less."""
+"""Largest difference from the network, of an output's largest value, or of 1 if that is less."""
 ALLOWANCE = 4
-"""How often the module's own rounding a difference may be where that is more."""
+"""How often the network's own rounding a difference may be where that is more."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,13 @@ class Exported:
     size: int
     """In bytes."""
     difference: float
-    """The largest from the module; 0 where every bit is equal."""
+    """The largest from the network as its graph means it; 0 where every bit is equal."""
     rounding: float | None = None
-    """The module's own, where it decided: its difference from itself in double precision."""
+    """The network's own, where it decided: its difference from itself in double precision."""
 
     def __str__(self) -> str:
         equal = f"within {self.difference:.1e}" if self.difference else "bit for bit"
-        told = f"{self.path}: {size(self.size)}, equal to the module {equal}"
+        told = f"{self.path}: {size(self.size)}, equal to the network {equal}"
         own = f", whose own rounding is {self.rounding:.1e}" if self.rounding else ""
         return f"{told} at batches {' and '.join(map(str, BATCHES))}{own}"
 
@@ -69,7 +70,7 @@ def export(network: Network, path: Path) -> Exported:
                     rounding = rounding_of(network)
             if difference > max(TOLERANCE, ALLOWANCE * (rounding or 0.0)):
                 raise ExportError(
-                    f"{path} was not kept: run, it differs from the module by {difference:.1e}"
+                    f"{path} was not kept: run, it differs from the network by {difference:.1e}"
                 )
             size = fresh.stat().st_size
     except OSError as e:
@@ -93,7 +94,7 @@ def compare(ours: Run, theirs: Run, network: Network) -> float:
 
 
 def rounding_of(network: Network) -> float:
-    """The difference of the module from itself in double precision."""
+    """The difference of the network from itself in double precision."""
     exact = replace(network, module=copy.deepcopy(network.module).double())
     return compare(network.run, lambda inputs: exact.run([x.double() for x in inputs]), network)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
 from cnndsl.graph import Graph
+from cnndsl.interpreter import Interpreter
 
 
 class ExportError(Exception):
@@ -43,9 +45,16 @@ class Network:
         shapes = [(count, *node.shape) for node in self.graph.inputs]
         return tuple(torch.randn(shape, generator=generator) for shape in shapes)
 
+    @cached_property
+    def interpreter(self) -> Interpreter:
+        return Interpreter(self.graph)
+
     @torch.no_grad()
     def run(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        return several(self.module(*inputs))
+        """The outputs of inference as the graph means them, with the module's weights."""
+        tensors = dict([*self.module.named_parameters(), *self.module.named_buffers()])
+        given = self.interpreter.run(tensors, inputs, training=False)
+        return [given[name] for name in self.outputs]
 
 
 def several(result: Tensor | tuple[Tensor, ...]) -> Sequence[Tensor]:

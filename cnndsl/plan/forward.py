@@ -49,30 +49,33 @@ class Forward:
             values, inplace = [self.names[i] for i in member.inputs], self.planner.inplace(member)
             sign, text = self.node(member, segment, values)
         self.left.subtract(inputs)
-        targets = [self.target(member, inputs, outputs, index) for index in range(len(outputs))]
-        if sign != "=":
-            targets = [values[0]]
+        targets = self.targets(member, inputs, outputs) if sign == "=" else [values[0]]
         self.names.update(zip(outputs, targets, strict=True))
-        train_only = outputs[0] in self.train_only
+        train_only = self.train_only.issuperset(outputs)
         shape = str(self.graph.nodes[outputs[0]].shape) if len(outputs) == 1 else ""
         reads = tuple(values)
         self.lines.append(
             Line(member.path, reads, tuple(targets), text, sign, inplace, train_only, shape)
         )
 
-    def target(
-        self, member: Node | Scope, inputs: list[int], outputs: list[int], index: int
-    ) -> str:
-        """The variable for a result: the first input's if that is read no more, else a new one."""
+    def targets(self, member: Node | Scope, inputs: list[int], outputs: list[int]) -> list[str]:
+        """A variable for each result, none of them one whose value is still to be read."""
         live = {name for value, name in self.names.items() if self.left[value] > 0}
-        live |= {self.names[o] for o in outputs[:index] if o in self.names}
+        targets: list[str] = []
+        for value in outputs:
+            reused = self.names[inputs[0]] if inputs and not targets else ""
+            targets.append(self.target(member, value, reused, live))
+            live.add(targets[-1])
+        return targets
+
+    def target(self, member: Node | Scope, value: int, reused: str, live: set[str]) -> str:
+        """The variable for a result: the first input's if that is read no more, else a new one."""
         segment = variable(member.path.rpartition(".")[2])
-        value, named = outputs[index], len(outputs) > 1 or isinstance(member, Scope)
+        named = isinstance(member, Scope)
         if segment and named and (self.is_merged(value) or value in self.planner.given):
             return free(segment, live)
-        reusable = index == 0 and inputs and outputs[0] not in self.train_only
-        if reusable and self.names[inputs[0]] not in live:
-            return self.names[inputs[0]]
+        if reused and reused not in live and value not in self.train_only:
+            return reused
         return free("out", live)
 
     def is_merged(self, value: int) -> bool:

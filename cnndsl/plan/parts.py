@@ -91,14 +91,17 @@ class Class:
     inputs: tuple[str, ...]
     lines: tuple[Line, ...]
     outputs: tuple[str, ...]
+    train_only: tuple[bool, ...]
+    """Which of the outputs are computed in training alone."""
     args: Mapping[str, Any]
     defaults: Mapping[str, Any]
 
     @cached_property
     def key(self) -> Hashable:
         fields = tuple((name, part.key) for name, part in self.fields)
-        lines = tuple((line.target, line.sign, line.value) for line in self.lines)
-        return ("class", self.name, self.chain, fields, self.inputs, lines, self.outputs)
+        lines = tuple((line.target, line.sign, line.value, line.train_only) for line in self.lines)
+        given = (self.outputs, self.train_only)
+        return ("class", self.name, self.chain, fields, self.inputs, lines, given)
 
     @cached_property
     def holes(self) -> tuple[Hole, ...]:

@@ -50,7 +50,7 @@ class Planner:
             not self.graph.dropped and len(self.graph.outputs) == 1 and len(self.graph.inputs) == 1
         )
         if row and simple and _numbered(row):
-            return Class(name, True, self.children(row), ("x",), (), ("x",), {}, {})
+            return self.chain_class(name, scope, row)
         names = (
             ["x"] if len(self.graph.inputs) == 1 else [variable(n.path) for n in self.graph.inputs]
         )
@@ -65,8 +65,7 @@ class Planner:
             return Chain(self.children(row))
         name = class_name(scope.block or scope.name)
         if row and _numbered(row):
-            children = self.children(row)
-            return Class(name, True, children, ("x",), (), ("x",), scope.args, scope.defaults)
+            return self.chain_class(name, scope, row)
         inputs, outputs = self.ends(scope)
         names: dict[int, str] = {}
         for index, source in enumerate(inputs):
@@ -179,21 +178,29 @@ class Planner:
         inputs: dict[int, str],
         outputs: list[int],
     ) -> Class:
-        train_only = self.graph.train_only if scope is self.graph.root else frozenset()
+        train_only = self.graph.train_only
+        if train_only.issuperset(outputs):
+            train_only = frozenset()  # whoever calls it does so in training alone
         forward = Forward(self, inputs, outputs, members, train_only)
         for member in members:
             forward.take(member)
-        given = tuple(forward.names[output] for output in outputs)
         return Class(
             name,
             False,
             tuple(forward.fields),
             tuple(inputs.values()),
             tuple(forward.lines),
-            given,
+            tuple(forward.names[output] for output in outputs),
+            tuple(output in train_only for output in outputs),
             scope.args,
             scope.defaults,
         )
+
+    def chain_class(self, name: str, scope: Scope, row: list[Node | Scope]) -> Class:
+        """The class of a block whose members run one after the other."""
+        children = self.children(row)
+        given = ("x",), (False,)
+        return Class(name, True, children, ("x",), (), *given, scope.args, scope.defaults)
 
 
 def _is_input(member: Node | Scope) -> bool:
