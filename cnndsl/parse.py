@@ -64,7 +64,7 @@ class _Parser:
         }
         body = root.get("body")
         return syntax.Spec(
-            name=self.text(root.get("name")) or (path.stem if path else "network"),
+            name=self.text(root.get("name")) or (_stem(path) if path else "network"),
             about=self.text(root.get("about")),
             path=path,
             span=root.span,
@@ -344,6 +344,11 @@ class _Parser:
                 return syntax.Formula(only, text, value.span)
             return syntax.Const(only, value.span)
         return syntax.Text(parts, text, value.span)
+
+
+def _stem(path: Path) -> str:
+    """A file's name without its ending; bytes that are no text, which Linux allows, become `?`."""
+    return path.stem.encode(errors="replace").decode()
 
 
 def _entries(value: Located | None) -> tuple[Entry, ...]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import io
+import os
 import pickle
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import cnndsl
@@ -245,6 +251,45 @@ def test_user_names_cannot_break_the_source(tmp_path: Path) -> None:
     graph = cnndsl.check(write(tmp_path, text))
     assert verify(graph) == []
     assert cnndsl.build(graph)(torch.randn(1, 3, 8, 8)).shape == (1, 2, 8, 8)
+
+
+TEXTS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=200),
+    st.text("\\N\"'xu{}0a \n\r\t\f\v\x00\x1b\x85\u2028\ufeff#$", max_size=300),
+)
+
+
+@given(TEXTS, TEXTS)
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+def test_texts_of_a_spec_stay_texts(name: str, about: str) -> None:
+    """Whatever they hold, the source compiles, does what it did, and says them."""
+    with TemporaryDirectory() as folder:
+        note = f"a{name}".replace("$", "$$")
+        texts = yaml.safe_dump({"name": name, "about": about, "params": {"note": note}})
+        path = Path(folder) / "net.yaml"
+        path.write_text(
+            texts + "input: [3, 8, 8]\nblocks: {B: {params: {note: str}, body: [{conv: 3}]}}\n"
+            "body: [{B: {note: $note}}, {B: {note: 'b'}}]\n"
+        )
+        graph = cnndsl.check(path)
+    source = cnndsl.emit(graph)
+    tree = ast.parse(source)
+    assert [*map(type, tree.body)].count(ast.Expr) == 1
+    assert sum(isinstance(node, ast.ClassDef) for node in tree.body) == 2
+    said = "".join(c for c in (about or name or "net") if c.isprintable() and c != " ")
+    told = "".join((ast.get_docstring(tree, clean=False) or "").split())
+    assert told.replace("'", '"').startswith(said.replace("'", '"'))
+
+
+def test_a_file_whose_name_is_no_text_has_a_name(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"n\xff.yaml")
+    try:
+        path.write_text("input: [3, 8, 8]\nbody: [{conv: 3}]\n")
+    except OSError:
+        pytest.skip("this file system takes text alone")
+    graph = cnndsl.check(path)
+    assert graph.name == "n?"
+    assert cnndsl.emit(graph).encode()
 
 
 def test_blocks_may_be_named_like_helpers(tmp_path: Path) -> None:

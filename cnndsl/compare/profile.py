@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnndsl.amounts import amount, size
-from cnndsl.compare.table import csv_text
+from cnndsl.cells import csv_text
 from cnndsl.costs import Cost, LayerCost, cost
 from cnndsl.graph import Graph, Input, Node, Scope
 from cnndsl.ops.base import Family, Shape
@@ -189,4 +189,5 @@ def to_json(found: Profile) -> dict[str, Any]:
 
 def to_csv(found: Profile) -> str:
     """The same as CSV."""
-    return csv_text(to_json(found)["parts"])
+    parts = to_json(found)["parts"]
+    return csv_text([*parts[:1], *(part.values() for part in parts)])

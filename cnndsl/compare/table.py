@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cnndsl.amounts import amount, sides, size
+from cnndsl.cells import csv_text
 from cnndsl.compare.rows import IMAGENET, Row
 from cnndsl.summary import field_json
 
@@ -125,14 +124,4 @@ def to_csv(rows: Sequence[Row]) -> str:
     told = to_json(rows)
     for row in told:
         row.update((name, sides(row[name])) for name in pairs if row[name] is not None)
-    return csv_text(told)
-
-
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A table as CSV, with the names of its columns."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    if rows:
-        writer.writerow(rows[0])
-    writer.writerows(row.values() for row in rows)
-    return out.getvalue()
+    return csv_text([*told[:1], *(row.values() for row in told)])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from textwrap import fill
+from textwrap import wrap
 
 from cnndsl.costs import cost
 from cnndsl.emitter.imports import imports_of
+from cnndsl.emitter.layout import WIDTH
 from cnndsl.emitter.text import Writer
 from cnndsl.emitter.unify import unify
 from cnndsl.graph import Graph
 from cnndsl.plan import plan
+
+QUOTES = '"""'
 
 
 def emit_source(graph: Graph, probe: bool = False) -> str:
@@ -36,15 +39,30 @@ def _docstring(graph: Graph) -> Iterator[str]:
     name = graph.variant or graph.name
     costs = cost(graph)
     inputs = ", ".join(f"{node.path} {node.shape}" for node in graph.inputs)
-    yield from fill(f'"""{_quotable(graph.about or name)}', width=88).split("\n")
+    yield from _quoted(graph.about or name)
     yield ""
-    yield f"{_quotable(name)}: {inputs}, one sample, channels first."
+    yield f"{_escaped(_line(name))}: {inputs}, one sample, channels first."
     yield f"{costs.params:,} parameters, {costs.macs:,} multiply-adds."
     yield '"""'
     yield ""
 
 
-def _quotable(text: str) -> str:
-    """A text of a spec on one line, so that it cannot end the docstring."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line.replace("\\", "\\\\").replace('"""', "'''")
+def _quoted(text: str) -> Iterator[str]:
+    """The first lines of the docstring.
+
+    They are escaped once they are lines: a break within an escape would make it another one.
+    """
+    room = " " * len(QUOTES)
+    first, *others = wrap(_line(text), WIDTH, initial_indent=room) or [room]
+    yield QUOTES + _escaped(first[len(QUOTES) :])
+    yield from map(_escaped, others)
+
+
+def _line(text: str) -> str:
+    """A text of a spec on one line."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _escaped(line: str) -> str:
+    """A line as it stands within a docstring, which it cannot end."""
+    return line.replace("\\", "\\\\").replace(QUOTES, "'''")

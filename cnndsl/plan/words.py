@@ -53,7 +53,8 @@ def literal(value: object) -> str:
     if isinstance(value, tuple) and len(value) == 1:
         return f"({value[0]!r},)"
     if isinstance(value, str):
-        return '"' + value + '"'
+        plain = value.isprintable() and not set(value) & set('"\\')
+        return f'"{value}"' if plain else repr(value)
     return (
         f'float("{value}")'
         if isinstance(value, float) and value in (float("inf"), float("-inf"))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+from cnndsl.cells import csv_rows, csv_text, short
 from cnndsl.files import write_atomically
 from cnndsl.sweep.filtering import Judged
 from cnndsl.sweep.naming import of, text_of
@@ -80,15 +79,13 @@ class Results:
         self.write()
 
     def write(self) -> None:
-        text = io.StringIO()
         names = dict.fromkeys(name for row in self.rows for name in row.values)
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(("trial", *names, *FIGURES))
+        lines: list[list[Any]] = [["trial", *names, *FIGURES]]
         for row in self.rows:
             values = (row.values.get(name, "") for name in names)
-            figures = (row.params, row.macs, *(map(_cell, _outcome_cells(row.outcome))), row.id)
-            table.writerow((row.trial, *values, *figures))
-        put(self.folder / TABLE, text.getvalue().encode())
+            outcome = short(astuple(row.outcome))
+            lines.append([row.trial, *values, row.params, row.macs, *outcome, row.id])
+        put(self.folder / TABLE, csv_text(lines).encode())
 
     def discard(self) -> None:
         """Take the table of a sweep away that could not begin."""
@@ -106,14 +103,6 @@ def put(path: Path, data: bytes) -> None:
         raise TrainError(f"cannot write {path}: {e.strerror or e}") from e
 
 
-def _outcome_cells(outcome: Outcome) -> list[object]:
-    return [getattr(outcome, field.name) for field in fields(Outcome)]
-
-
-def _cell(value: object) -> object:
-    return f"{value:.6g}" if isinstance(value, float) else value
-
-
 class TableError(Exception):
     """A file that is no table of a sweep."""
 
@@ -122,7 +111,7 @@ def read_rows(path: Path) -> list[Row]:
     """The rows of a table; raises TableError."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            head, *lines = list(csv.reader(file))
+            head, *lines = csv_rows(file)
         count = len(head) - len(FIGURES)
         if head[0] != "trial" or tuple(head[count:]) != FIGURES:
             raise ValueError("other columns")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from cnndsl.cells import csv_text, short
 from cnndsl.training.evaluation import Evaluation
 
 NUMBERED = 25
@@ -23,27 +23,14 @@ def files(evaluation: Evaluation) -> Iterator[tuple[str, bytes]]:
     """The files of an evaluation, by name."""
     names, counts = evaluation.classes, evaluation.confusion.tolist()
     rows = ([name, *row] for name, row in zip(names, counts, strict=True))
-    yield "confusion.csv", _csv(["true / predicted", *names], rows)
+    yield "confusion.csv", csv_text([["true / predicted", *names], *rows]).encode()
     classes = list(evaluation.per_class())
-    cells = ([_cell(value) for value in vars(of_class).values()] for of_class in classes)
-    yield "per_class.csv", _csv(["class", "images", "precision", "recall", "f1"], cells)
+    cells = (short([*vars(of_class).values()]) for of_class in classes)
+    head = ["class", "images", "precision", "recall", "f1"]
+    yield "per_class.csv", csv_text([head, *cells]).encode()
     yield "confusion.png", draw(evaluation)
     text = json.dumps(evaluation.to_json(), indent=2, ensure_ascii=False) + "\n"
     yield "evaluation.json", text.encode()
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(header)
-    table.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _cell(value: str | int | float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def draw(evaluation: Evaluation) -> bytes:

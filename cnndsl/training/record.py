@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import io
 import time
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cnndsl.cells import csv_text, short
 from cnndsl.training.checkpoint import METRICS, write
 from cnndsl.training.tally import Metrics
 
@@ -58,16 +58,9 @@ class Record:
 
 def write_metrics(folder: Path, rows: Sequence[Metrics]) -> None:
     """Write `metrics.csv`, a row an epoch."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(field.name for field in dataclasses.fields(Metrics))
-    table.writerows([_cell(value) for value in dataclasses.astuple(row)] for row in rows)
-    encoded = text.getvalue().encode()
+    head = [field.name for field in dataclasses.fields(Metrics)]
+    encoded = csv_text([head, *(short(dataclasses.astuple(row)) for row in rows)]).encode()
     write(folder / METRICS, lambda file: file.write(encoded))
-
-
-def _cell(value: float | str) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def draw_curves(folder: Path, rows: Sequence[Metrics], title: str) -> None:
