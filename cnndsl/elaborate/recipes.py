@@ -7,14 +7,15 @@ from typing import Any
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Report, Span
-from cnndsl.recipe import Recipe, merge, misfits, spread
+from cnndsl.recipe import Recipe, merge, misfits, spread, unread
 from cnndsl.values import Env, Evaluator, Poison, public
 
 Recipes = dict[str, dict[str, Any]]
+Settings = tuple[syntax.Setting, ...]
 
 
 def recipes_of(
-    settings: tuple[syntax.Setting, ...],
+    settings: Settings,
     variant: str,
     evaluator: Evaluator,
     env: Env,
@@ -23,27 +24,48 @@ def recipes_of(
     """Each recipe with what differs in the variant, evaluated and checked."""
     named = {s.path[1]: None for s in settings if s.path[0] == "recipes" and s.path[1:]}
     return {
-        name: _recipe(chosen(settings, name, variant), evaluator, env, report)
+        name: _recipe(
+            chosen(settings, name, variant), others(settings, name), evaluator, env, report
+        )
         for name in ("", *named)
     }
 
 
-def chosen(settings: tuple[syntax.Setting, ...], name: str, variant: str) -> list[syntax.Setting]:
+def chosen(settings: Settings, name: str, variant: str) -> list[syntax.Setting]:
     """The settings of one recipe, then those of the variant, with the paths within a recipe."""
-    own = [
-        setting.within(2 if name else 0)
-        for setting in settings
-        if (setting.path[:2] == ("recipes", name) if name else setting.path[0] != "recipes")
-    ]
+    own = _of(settings, name)
     base = [setting for setting in own if setting.path[:1] != ("variants",)]
     special = [s.within(2) for s in own if s.path[:2] == ("variants", variant)]
     return [s for s in (*base, *special) if s.path and s.path != ("about",)]
 
 
+def others(settings: Settings, name: str) -> list[dict[str, Any]]:
+    """What the variants of a recipe put over it, as far as it is known without computing it."""
+    special = [s.within(2) for s in _of(settings, name) if s.path[:1] == ("variants",)]
+    return [
+        spread(Recipe, _nested(setting.path, setting.value.value))
+        for setting in special
+        if setting.path and isinstance(setting.value, syntax.Const)
+    ]
+
+
+def _of(settings: Settings, name: str) -> list[syntax.Setting]:
+    return [
+        setting.within(2 if name else 0)
+        for setting in settings
+        if (setting.path[:2] == ("recipes", name) if name else setting.path[0] != "recipes")
+    ]
+
+
 def _recipe(
-    settings: list[syntax.Setting], evaluator: Evaluator, env: Env, report: Report
+    settings: list[syntax.Setting],
+    others: list[dict[str, Any]],
+    evaluator: Evaluator,
+    env: Env,
+    report: Report,
 ) -> dict[str, Any]:
     values: dict[str, Any] = {}
+    places: dict[Span, dict[str, Any]] = {}  # by the key of the section
     lost = []
     for setting in settings:
         try:
@@ -51,10 +73,17 @@ def _recipe(
         except Poison:
             lost.append(setting.path)
             continue
-        values = merge(values, spread(Recipe, _nested(setting.path, value)))
+        own = spread(Recipe, _nested(setting.path, value))
+        values = merge(values, own)
+        places[setting.keys[0]] = merge(places.get(setting.keys[0], {}), own)
     values = _public(values)
     for misfit in misfits(Recipe, values, lost):
         report.error("value", misfit.message, _place(settings, misfit.path), misfit.help)
+    if not lost:
+        for place, misfit in unread(Recipe, list(places.values()), choices=others):
+            told = f"{'.'.join(misfit.path)}: {misfit.message}"
+            at = _key(settings, list(places)[place], misfit.path)
+            report.error("unused", told, at, misfit.help)
     return values
 
 
@@ -68,6 +97,12 @@ def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
 def _public(values: dict[str, Any]) -> dict[str, Any]:
     nested = {name: _public(value) for name, value in values.items() if isinstance(value, dict)}
     return public({n: v for n, v in values.items() if n not in nested}) | nested
+
+
+def _key(settings: list[syntax.Setting], section: Span, path: tuple[str, ...]) -> Span:
+    """Where the key at a path is written, within the section whose key stands at a place."""
+    own = (s for s in settings if s.keys[0] == section and s.path[: len(path)] == path)
+    return next(own).keys[len(path) - 1]
 
 
 def _place(settings: list[syntax.Setting], path: tuple[str, ...]) -> Span:

@@ -34,6 +34,7 @@ from cnndsl.recipe.sections import (
     Scheme,
     Validation,
 )
+from cnndsl.recipe.unread import unread, unread_beside, without_unread
 
 __all__ = [
     "DATA_NAMES",
@@ -45,6 +46,9 @@ __all__ = [
     "recipe_schema",
     "recipe_schemas",
     "spread",
+    "unread",
+    "unread_beside",
+    "without_unread",
 ]
 
 

@@ -7,7 +7,7 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from cnndsl.diagnostics import suggest
 from cnndsl.expr import show
@@ -36,9 +36,31 @@ class Clash(Misfit):
     """Values that are right alone do not fit together, or one is missing."""
 
 
+@dataclass(frozen=True)
+class ReadBy:
+    """What must be chosen for a key to be read: of the key `choice` one of `kinds`, or where these
+    are not named any value but null and 0."""
+
+    choice: str
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def help(self) -> str:
+        if not self.kinds:
+            return f"it goes with `{self.choice}`"
+        *most, last = (f"`{kind}`" for kind in self.kinds)
+        return f"it is for {', '.join(most)} and {last}" if most else f"it is for {last}"
+
+
+Rules = Mapping[str, ReadBy]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Section:
     """Keys with their defaults, declared by `arg`; one may be primary: `optimizer: adam`."""
+
+    read_by: ClassVar[Rules] = {}
+    """The keys that not every choice reads."""
 
     @classmethod
     def create(cls, values: Mapping[str, Any]) -> Self:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from cnndsl.ops.base import arg
-from cnndsl.recipe.section import Clash, Section
+from cnndsl.recipe.section import Clash, ReadBy, Rules, Section
+
+DOWNLOADED = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,12 @@ class Data(Section):
     )
     cache_gb: float = arg("Disk for shards that come over the network, in GB.", default=50, min=0)
 
+    read_by: ClassVar[Rules] = {
+        **dict.fromkeys(("train", "val", "classes", "cache_gb"), ReadBy("name", ("webdataset",))),
+        "val_share": ReadBy("name", ("folder",)),
+        "root": ReadBy("name", (*DOWNLOADED, "folder", "webdataset")),
+    }
+
     def confirm(self) -> None:
         if (self.mean is None) != (self.std is None):
             raise Clash("`mean` and `std` go together", ("mean" if self.mean else "std",))
@@ -86,6 +94,13 @@ class Optimizer(Section):
     eps: float | None = arg(
         "Added to the denominator of all but `sgd`; null is 1e-8.", default=None, min=0
     )
+
+    read_by: ClassVar[Rules] = {
+        "momentum": ReadBy("name", ("sgd", "rmsprop")),
+        "betas": ReadBy("name", ("adam", "adamw")),
+        "alpha": ReadBy("name", ("rmsprop",)),
+        "eps": ReadBy("name", ("adam", "adamw", "rmsprop")),
+    }
 
     @property
     def start(self) -> float:
@@ -134,6 +149,18 @@ class Schedule(Section):
     per: Literal["step", "epoch"] = arg(
         "Whether the rate changes at each step, or stays the same in an epoch.", default="step"
     )
+
+    read_by: ClassVar[Rules] = {
+        "min_lr": ReadBy("name", ("cosine",)),
+        "step_size": ReadBy("name", ("step",)),
+        "milestones": ReadBy("name", ("multistep",)),
+        "gamma": ReadBy("name", ("step", "multistep")),
+        "power": ReadBy("name", ("polynomial",)),
+        **dict.fromkeys(
+            ("pct_start", "div_factor", "final_div_factor"), ReadBy("name", ("one_cycle",))
+        ),
+        "warmup_factor": ReadBy("warmup"),
+    }
 
     def confirm(self) -> None:
         if self.name == "multistep" and self.milestones is None:
@@ -188,6 +215,12 @@ class Augment(Section):
     interpolation: Literal["nearest", "bilinear", "bicubic"] = arg(
         "How images are resized.", default="bilinear"
     )
+
+    read_by: ClassVar[Rules] = {
+        "crop_ratio": ReadBy("random_resized_crop"),
+        "magnitude": ReadBy("policy", ("randaugment",)),
+        "ops": ReadBy("policy", ("randaugment",)),
+    }
 
     def confirm(self) -> None:
         for name in ("resize", "pad_crop"):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count, product
+from itertools import count, permutations, product
 from random import Random
 from typing import Any
 
 from cnndsl import source, syntax
 from cnndsl.diagnostics import Report, Source, Span, suggest
-from cnndsl.recipe import Recipe, merge, misfits, spread
+from cnndsl.recipe import Recipe, merge, misfits, spread, unread_beside
 from cnndsl.recipe.section import Clash
 from cnndsl.sweep.ranges import RangeError, drawn, ends, read_range, size, spelled
 
@@ -68,6 +68,9 @@ class Candidate:
             if name.startswith(TRAIN):
                 own = spread(Recipe, _nested(name, self.values[name]))
                 nested = merge(spread(Recipe, nested), own)
+        for misfit in [*unread_beside(Recipe, nested)]:  # of a grid over kinds, as sgd and adam
+            section, key = misfit.path
+            nested[section] = {k: v for k, v in nested[section].items() if k != key}
         return nested
 
 
@@ -197,6 +200,9 @@ def check_axes(axes: Sequence[Axis], spec: syntax.Spec) -> None:
             help = suggest(axis.name, known) or "it has no parameters"
             report.error("name", f"{spec.name} has no parameter `{axis.name}`", axis.span, help)
     report.raise_errors()
+    for axis, other in permutations([axis for axis in axes if axis.name.startswith(TRAIN)], 2):
+        _check_read(axis, other, report)
+    report.raise_errors()
 
 
 def check_variants(names: Sequence[str | None], spec: syntax.Spec) -> None:
@@ -210,6 +216,17 @@ def check_variants(names: Sequence[str | None], spec: syntax.Spec) -> None:
     report.raise_errors()
 
 
+def _check_read(axis: Axis, other: Axis, report: Report) -> None:
+    """Report a key that is read by none of the choices that are varied beside it."""
+    key = tuple(axis.name.removeprefix(TRAIN).split("."))
+    first = spread(Recipe, _nested(axis.name, next(ends(axis.options[0].value))))
+    chosen = [spread(Recipe, _nested(other.name, v)) for o in other.options for v in ends(o.value)]
+    misfits = [{m.path: m for m in unread_beside(Recipe, merge(c, first))} for c in chosen]
+    if all(key in found for found in misfits):
+        misfit = misfits[0][key]
+        report.error("unused", f"{axis.name}: {misfit.message}", axis.span, misfit.help)
+
+
 def _check_setting(axis: Axis, report: Report) -> None:
     """What is wrong with values of a key of the recipe by themselves."""
     for option in axis.options:
@@ -220,6 +237,9 @@ def _check_setting(axis: Axis, report: Report) -> None:
                     key = ".".join(("train", *misfit.path))
                     place = option.span if key.startswith(axis.name) else axis.span
                     report.error("value", misfit.message, place, misfit.help)
+            for misfit in unread_beside(Recipe, values):
+                told = f"{'.'.join(misfit.path)}: {misfit.message}"
+                report.error("unused", told, option.span, misfit.help)
 
 
 def _nested(name: str, value: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from cnndsl import source
 from cnndsl.diagnostics import Report
 from cnndsl.graph import Graph
 from cnndsl.load import find
-from cnndsl.recipe import Recipe, plain
+from cnndsl.recipe import Recipe, without_unread
 from cnndsl.training.checkpoint import RUN, write
 from cnndsl.training.target import title
 
@@ -64,7 +64,7 @@ def resolve(spec: str, graph: Graph, recipe: Recipe) -> Resolved:
         "name": title(graph),
         "params": {name: graph.params[name] for name in declared if name in graph.params},
         "input": list(graph.inputs[0].shape),
-        "train": plain(recipe),
+        "train": without_unread(recipe),
     }
     values = {name: value for name, value in values.items() if name not in DROPPED}
     return Resolved({"cnndsl": 1, **values}, dict(_imported(values, folder, folder)))

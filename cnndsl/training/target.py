@@ -12,7 +12,7 @@ from cnndsl.costs import replay
 from cnndsl.diagnostics import SpecError, suggest
 from cnndsl.graph import Graph
 from cnndsl.ops.base import Shape
-from cnndsl.recipe import Misfit, Recipe, merge, spread
+from cnndsl.recipe import Misfit, Recipe, merge, spread, unread
 from cnndsl.training.errors import TrainError
 from cnndsl.training.facts import Facts, find_facts
 
@@ -68,10 +68,14 @@ def make_recipe(graph: Graph, name: str | None, given: Mapping[str, Any]) -> Rec
             help = suggest(name, list(graph.recipes)) or "it has none"
             raise TrainError(f"{graph.name} has no recipe `{name}`", help)
         own = graph.recipes[name]
+    above = spread(Recipe, given)
     try:
-        return Recipe.create(merge(own, spread(Recipe, given)))
+        made = Recipe.create(merge(own, above))
     except Misfit as e:
         raise TrainError(e.message, e.help) from e
+    for _, misfit in unread(Recipe, (own, above), first=1):
+        raise TrainError(f"train.{'.'.join(misfit.path)}: {misfit.message}", misfit.help)
+    return made
 
 
 def _recheck(spec: str | Path, variant: str | None, aimed: Target, facts: Facts) -> Graph:
