@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from cnndsl.graph import Node, Scope
 from cnndsl.ops.base import Family
 from cnndsl.plan.parts import Line, Part
-from cnndsl.plan.words import access, free, function_name, literal, variable
+from cnndsl.plan.variables import Variables
+from cnndsl.plan.words import access, function_name, literal, variable
 
 if TYPE_CHECKING:
     from cnndsl.plan.planner import Planner
@@ -27,6 +28,7 @@ class Forward:
     ) -> None:
         self.planner, self.graph, self.train_only = planner, planner.graph, train_only
         self.names = dict(inputs)
+        self.variables = Variables()
         self.fields: list[tuple[str, Part]] = []
         self.lines: list[Line] = []
         self.left = Counter(outputs)
@@ -34,6 +36,9 @@ class Forward:
         self.own = {node.id for nodes in inner for node in nodes}
         for member in members:
             self.left.update(planner.ends(member)[0])
+        for value, name in inputs.items():
+            if self.left[value] > 0:
+                self.variables.hold(name)
 
     def take(self, member: Node | Scope) -> None:
         inputs, outputs = self.planner.ends(member)
@@ -48,9 +53,17 @@ class Forward:
         else:
             values, inplace = [self.names[i] for i in member.inputs], self.planner.inplace(member)
             sign, text = self.node(member, segment, values)
-        self.left.subtract(inputs)
+        for value in inputs:
+            self.left[value] -= 1
+            if not self.left[value]:
+                self.variables.drop(self.names[value])
         targets = self.targets(member, inputs, outputs) if sign == "=" else [values[0]]
         self.names.update(zip(outputs, targets, strict=True))
+        for value, name in zip(outputs, targets, strict=True):
+            if self.left[value] > 0:
+                self.variables.hold(name)
+            else:
+                self.variables.drop(name)
         train_only = self.train_only.issuperset(outputs)
         shape = str(self.graph.nodes[outputs[0]].shape) if len(outputs) == 1 else ""
         reads = tuple(values)
@@ -60,23 +73,19 @@ class Forward:
 
     def targets(self, member: Node | Scope, inputs: list[int], outputs: list[int]) -> list[str]:
         """A variable for each result, none of them one whose value is still to be read."""
-        live = {name for value, name in self.names.items() if self.left[value] > 0}
-        targets: list[str] = []
-        for value in outputs:
-            reused = self.names[inputs[0]] if inputs and not targets else ""
-            targets.append(self.target(member, value, reused, live))
-            live.add(targets[-1])
-        return targets
+        reused = self.names[inputs[0]] if inputs else ""
+        first = [self.target(member, value, reused) for value in outputs[:1]]
+        return first + [self.target(member, value, "") for value in outputs[1:]]
 
-    def target(self, member: Node | Scope, value: int, reused: str, live: set[str]) -> str:
+    def target(self, member: Node | Scope, value: int, reused: str) -> str:
         """The variable for a result: the first input's if that is read no more, else a new one."""
         segment = variable(member.path.rpartition(".")[2])
         named = isinstance(member, Scope)
         if segment and named and (self.is_merged(value) or value in self.planner.given):
-            return free(segment, live)
-        if reused and reused not in live and value not in self.train_only:
-            return reused
-        return free("out", live)
+            return self.variables.new(segment)
+        if reused and reused not in self.variables.live and value not in self.train_only:
+            return self.variables.hold(reused)
+        return self.variables.new("out")
 
     def is_merged(self, value: int) -> bool:
         """Whether a merge of this scope reads the value: its variable then bears its name."""

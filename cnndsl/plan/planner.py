@@ -9,7 +9,8 @@ from cnndsl.graph import Graph, Input, Node, Scope
 from cnndsl.ops.base import Call, Family
 from cnndsl.plan.forward import Forward
 from cnndsl.plan.parts import Chain, Class, Leaf, Part
-from cnndsl.plan.words import class_name, free, variable
+from cnndsl.plan.variables import Variables
+from cnndsl.plan.words import class_name, variable
 
 HINTS = {
     Family.CONVOLUTION: ("in_channels", "out_channels"),
@@ -68,9 +69,10 @@ class Planner:
             return self.chain_class(name, scope, row)
         inputs, outputs = self.ends(scope)
         names: dict[int, str] = {}
+        variables = Variables()
         for index, source in enumerate(inputs):
             hint = "x" if index == 0 else variable(self.graph.nodes[source].path.rpartition(".")[2])
-            names[source] = free(hint, names.values())
+            names[source] = variables.new(hint)
         return self.forward_class(name, scope, members, names, outputs)
 
     # --- boundaries ---
