@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 Severity = Literal["error", "warning", "info"]
 
@@ -33,19 +33,26 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a source; lines and columns count characters from 1, the end is exclusive."""
+    """A stretch of a source; lines and columns count characters from 1, the end is exclusive.
+
+    `origin` is where the text stands that an alias here stands for.
+    """
 
     source: Source
     line: int = 1
     column: int = 1
     end_line: int = 1
     end_column: int = 2
+    origin: Span | None = None
 
     def inside(self, text: str, start: int, end: int) -> Span:
         """Narrow to `text[start:end]`, where `text` is written in this span on one line.
 
-        A text that is not written there to the letter (escapes, folded lines) keeps the whole span.
+        A text that is not written there to the letter (escapes, folded lines) keeps the whole span;
+        that of an alias is narrowed where it stands.
         """
+        if self.origin is not None:
+            return replace(self, origin=self.origin.inside(text, start, end))
         line = self.source.lines[self.line - 1] if self.line <= len(self.source.lines) else ""
         offset = line.find(text, self.column - 1) if self.line == self.end_line else -1
         if offset < 0 or offset + len(text) > self.end_column - 1:
@@ -54,8 +61,31 @@ class Span:
         end_column = max(offset + end + 1, column + 1)
         return Span(self.source, self.line, column, self.line, end_column)
 
+    @property
+    def root(self) -> Span:
+        """Where the text itself stands: the end of a chain of aliases."""
+        span = self
+        while span.origin is not None:
+            span = span.origin
+        return span
+
     def __str__(self) -> str:
         return f"{self.source.path}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that a message is about, and what happened there, as "first used"."""
+
+    words: str
+    span: Span
+
+    @property
+    def message(self) -> str:
+        return f"{self.words} here"
+
+    def __str__(self) -> str:
+        return f"{self.words} at {self.span}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +106,15 @@ class Diagnostic:
     help: str = ""
     frames: tuple[Frame, ...] = ()
     severity: Severity = "error"
+    related: tuple[Related, ...] = ()
 
-    def to_json(self) -> dict[str, str | int]:
+    @property
+    def places(self) -> tuple[Related, ...]:
+        """The other places that the message is about, and where each alias was defined."""
+        own = (Related("defined", self.span.root),) if self.span.origin else ()
+        return (*own, *(r for r in self.related if r.span != self.span))
+
+    def to_json(self) -> dict[str, Any]:
         return {
             "file": self.span.source.path,
             "line": self.span.line,
@@ -86,6 +123,15 @@ class Diagnostic:
             "severity": self.severity,
             "message": self.message,
             "help": self.help,
+            "related": [
+                {
+                    "file": place.span.source.path,
+                    "line": place.span.line,
+                    "column": place.span.column,
+                    "message": place.message,
+                }
+                for place in self.places
+            ],
         }
 
     def __str__(self) -> str:
@@ -95,19 +141,28 @@ class Diagnostic:
 def _render(diagnostic: Diagnostic) -> Iterator[str]:
     span = diagnostic.span
     yield f"{span}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
-    if span.source.text and 1 <= span.line <= len(span.source.lines):
-        line = span.source.lines[span.line - 1]
-        end = span.end_column if span.end_line == span.line else len(line) + 1
-        left, width = _window(span.column)
-        carets = "^" * max(1, min(end - span.column, width - (span.column - 1 - left)))
-        # Control characters would shift the caret; a tab takes one column, as editors count it.
-        shown = "".join(c if c.isprintable() else " " for c in line[left : left + width])
-        yield f"{span.line:5} | {shown}"
-        yield f"      | {' ' * (span.column - 1 - left)}{carets}"
+    yield from _excerpt(span, "^")
+    for place in diagnostic.places:
+        yield f"   {place}"
+        yield from _excerpt(place.span, "-")
     for frame in diagnostic.frames:
         yield f"   in {frame.text}, used at {frame.span}"
     if diagnostic.help:
         yield f"   help: {diagnostic.help}"
+
+
+def _excerpt(span: Span, mark: str) -> Iterator[str]:
+    """The line that a span begins on, the span underlined."""
+    if not span.source.text or not 1 <= span.line <= len(span.source.lines):
+        return
+    line = span.source.lines[span.line - 1]
+    end = span.end_column if span.end_line == span.line else len(line) + 1
+    left, width = _window(span.column)
+    marks = mark * max(1, min(end - span.column, width - (span.column - 1 - left)))
+    # Control characters would shift the marks; a tab takes one column, as editors count it.
+    shown = "".join(c if c.isprintable() else " " for c in line[left : left + width])
+    yield f"{span.line:5} | {shown}"
+    yield f"      | {' ' * (span.column - 1 - left)}{marks}"
 
 
 def _window(column: int, width: int = 120) -> tuple[int, int]:
@@ -120,13 +175,21 @@ class Report:
     """The diagnostics of one run, each place and fact told once."""
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
-    _seen: set[tuple[str, Span]] = field(default_factory=set)
+    _seen: set[tuple[str, str | None, Span]] = field(default_factory=set)
 
-    def add(self, diagnostic: Diagnostic) -> None:
-        key = (diagnostic.code, diagnostic.span)
-        if key not in self._seen and not self.full:
-            self._seen.add(key)
-            self.diagnostics.append(diagnostic)
+    def add(self, diagnostic: Diagnostic, *, distinct: bool = False) -> None:
+        """Take a diagnostic, unless the same fact was told of its place.
+
+        A place has one of a code, or with `distinct` one of a message: a value that is read in
+        several places may be wrong for each in another way.
+        """
+        code, message, span = diagnostic.code, diagnostic.message, diagnostic.span
+        place = (code, message if distinct else None, span)
+        # What is wrong where an alias is defined is not told again where it stands.
+        if self.full or self._seen & {place, (code, message, span.root)}:
+            return
+        self._seen |= {place, (code, message, span)}
+        self.diagnostics.append(diagnostic)
 
     @property
     def full(self) -> bool:
@@ -134,9 +197,18 @@ class Report:
         return len(self.diagnostics) >= MAX_ERRORS
 
     def error(
-        self, code: str, message: str, span: Span, help: str = "", frames: tuple[Frame, ...] = ()
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        help: str = "",
+        frames: tuple[Frame, ...] = (),
+        related: tuple[Related, ...] = (),
+        *,
+        distinct: bool = False,
     ) -> None:
-        self.add(Diagnostic(code, _clip(message), span, _clip(help), frames))
+        told = Diagnostic(code, _clip(message), span, _clip(help), frames, related=related)
+        self.add(told, distinct=distinct)
 
     @property
     def failed(self) -> bool:

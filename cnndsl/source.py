@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from cnndsl.diagnostics import Report, Source, Span
+from cnndsl.diagnostics import Related, Report, Source, Span
 from cnndsl.faults import explain, place
 
 MAX_BYTES = 300_000
@@ -150,6 +150,28 @@ def locate(value: Located, path: Iterator[str | int]) -> Located:
     return value
 
 
+def moved(value: Located, span: Span) -> Located:
+    """The value as an alias at `span` gives it: each part stands there, and keeps its origin."""
+    at = replace(span, origin=value.span)
+    if isinstance(value, Scalar):
+        return replace(value, span=at)
+    if isinstance(value, Sequence):
+        return Sequence(tuple(moved(item, span) for item in value.items), at)
+    entries = (
+        Entry(replace(e.key, span=replace(span, origin=e.key.span)), moved(e.value, span))
+        for e in value.entries
+    )
+    return Mapping(tuple(entries), at)
+
+
+def height(value: Located) -> int:
+    """How deep lists and mappings are nested in a value."""
+    if isinstance(value, Scalar):
+        return 0
+    inner = value.items if isinstance(value, Sequence) else [e.value for e in value.entries]
+    return 1 + max(map(height, inner), default=0)
+
+
 def resolve(text: str) -> Plain:
     """The value of a plain scalar by the core schema of YAML 1.2."""
     if text in _WORDS:
@@ -271,11 +293,9 @@ class _Reader:
                 continue
             entry = Entry(key, value)
             if entry.name in entries:
-                first = entries[entry.name].key.span.line
-                message = f"the key `{entry.name}` stands here again, first on line {first}"
-                if first == key.span.line:
-                    message = f"the key `{entry.name}` stands here twice"
-                self.report.error("duplicate", message, key.span)
+                message = f"the key `{entry.name}` stands here again"
+                first = Related("first used", entries[entry.name].key.span)
+                self.report.error("duplicate", message, key.span, related=(first,))
                 continue
             entries[entry.name] = entry
         return tuple(entries.values())
@@ -293,14 +313,18 @@ class _Reader:
             self.root = value
 
     def alias(self, name: str, span: Span) -> None:
-        value, size = self.anchors.get(name, (Scalar(None, span), 1))
-        if name not in self.anchors:
+        value, size = self.anchors.get(name, (None, 1))
+        if value is None:
             still_open = any(o.event.anchor == name for o in self.stack)
             what = "stands within itself" if still_open else "is not defined above"
             self.report.error("syntax", f"the alias *{name} {what}", span)
             self.broken = True
+            self.attach(Scalar(None, span))
+            return
         self.count(size, span)
-        self.attach(value)
+        if len(self.stack) + height(value) > MAX_DEPTH:
+            raise _TooMuch(f"nested more than {MAX_DEPTH} deep, aliases expanded", span)
+        self.attach(moved(value, span))
 
     def count(self, size: int, span: Span) -> None:
         self.values += size

@@ -3,8 +3,9 @@
     - conv: {kernal: 3}  #! error[schema] @12: unknown key `kernal` => did you mean `kernel`?
 
 stands for an error of that code at column 12 of that line, whose message holds the words, and whose
-help holds those after `=>`; `<- in …` are words of the chain of calls. `#! 7 error…` is about line
-7, `#! parts/one.yaml:7 error…` about a line of another file. What is not told there must not come.
+help holds those after `=>`; `<- in …` are words of the chain of calls, and what follows `~` is the
+other places, as `~ first used at spec.yaml:3:5`. `#! 7 error…` is about line 7, and
+`#! parts/one.yaml:7 error…` about a line of another file. What is not told there must not come.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ BAD = Path(__file__).parent / "bad"
 FILES = sorted(path.name for path in BAD.glob("*.yaml"))
 NOTE = re.compile(
     r"#! (?:(?:(?P<file>[\w/.]+):)?(?P<line>\d+) )?error\[(?P<code>\w+)\] @(?P<column>\d+): "
-    r"(?P<message>.*?)(?: => (?P<help>.*?))?(?: <- (?P<frames>.*?))?(?=\s+#! |$)"
+    r"(?P<message>.*?)(?: => (?P<help>.*?))?(?: <- (?P<frames>.*?))?(?: ~ (?P<places>.*?))?"
+    r"(?=\s+#! |$)"
 )
 # Words of Python and of the libraries below, which say nothing to a user.
 JARGON = re.compile(
@@ -44,6 +46,7 @@ class Note:
     message: str
     help: str
     frames: str
+    places: str
 
     @property
     def key(self) -> tuple[str, int, int, str]:
@@ -57,6 +60,7 @@ class Note:
             and bool(self.help) == bool(diagnostic.help)
             and self.frames in frames
             and bool(self.frames) == bool(frames)
+            and self.places == ", ".join(map(str, diagnostic.places))
         )
 
 
@@ -71,6 +75,7 @@ def notes(name: str) -> list[Note]:
             found["message"],
             found["help"] or "",
             found["frames"] or "",
+            found["places"] or "",
         )
         for number, line in enumerate(text.split("\n"), start=1)
         for found in NOTE.finditer(line)
@@ -324,4 +329,5 @@ def test_json_has_what_an_editor_needs(tmp_path: Path) -> None:
         "severity": "error",
         "message": "unknown key `kernal` in conv",
         "help": "did you mean `kernel`?",
+        "related": [],
     }

@@ -103,7 +103,7 @@ def test_json_of_a_mistake(tmp_path: Path) -> None:
     assert (told["line"], told["column"], told["code"]) == (3, 21, "schema")
     assert told["severity"] == "error"
     assert told["help"] == "did you mean `kernel`?"
-    assert set(told) == {"file", "line", "column", "code", "severity", "message", "help"}
+    assert set(told) == {"file", "line", "column", "code", "severity", "message", "help", "related"}
 
 
 def test_mistakes_are_told_with_the_line(tmp_path: Path) -> None:

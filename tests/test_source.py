@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -239,8 +240,8 @@ def test_nothing_is_no_value() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 1\nb: 2\na: 3\n", "3:1 duplicate: the key `a` stands here again, first on line 1"),
-        ("{a: 1, 'a': 2}", "1:8 duplicate: the key `a` stands here twice"),
+        ("a: 1\nb: 2\na: 3\n", "3:1 duplicate: the key `a` stands here again"),
+        ("{a: 1, 'a': 2}", "1:8 duplicate: the key `a` stands here again"),
         ("a: !x 1", "1:4 syntax: the tag !x is not allowed"),
         ("a: ! 1", "1:4 syntax: the tag ! is not allowed"),
         ("a: !!int 1", "1:4 syntax: the tag !!int is not allowed"),
@@ -317,11 +318,43 @@ def test_values_are_counted_with_their_aliases() -> None:
     assert fault == f"201:3 bound: more than {MAX_VALUES} values, aliases expanded"
 
 
-def test_an_alias_is_the_value_in_its_first_place() -> None:
-    root = located("- &a [1]\n- *a\n- &a 2\n- *a\n")
-    assert plain(root) == [[1], [1], 2, 2]
-    assert isinstance(root, Sequence)
-    assert root.items[0] is root.items[1]
+def test_an_alias_has_its_own_place_and_that_of_its_anchor() -> None:
+    root = located("- &a [1, {b: 2}]\n- *a\n- &c [*a]\n- *c\n")
+    assert plain(root) == [[1, {"b": 2}], [1, {"b": 2}], [[1, {"b": 2}]], [[1, {"b": 2}]]]
+    where = [
+        (str(span), span.origin and str(span.origin), str(span.root))
+        for path in ((1,), (1, 0), (1, 1, "b"), (3, 0, 0), (0, 0))
+        for span in [locate(root, iter(path)).span]
+    ]
+    assert where == [
+        ("spec.yaml:2:3", "spec.yaml:1:3", "spec.yaml:1:3"),
+        ("spec.yaml:2:3", "spec.yaml:1:7", "spec.yaml:1:7"),
+        ("spec.yaml:2:3", "spec.yaml:1:14", "spec.yaml:1:14"),
+        ("spec.yaml:4:3", "spec.yaml:3:7", "spec.yaml:1:7"),
+        ("spec.yaml:1:7", None, "spec.yaml:1:7"),
+    ]
+
+
+def test_no_two_values_share_a_place() -> None:
+    root = located("a: &a {k: [1, 2], l: &b [3]}\nb: [*a, *b, *b]\nc: *a\n")
+
+    def spans(value: Any) -> Iterator[Span]:
+        yield value.span
+        for entry in value.entries if isinstance(value, Mapping) else ():
+            yield entry.key.span
+            yield from spans(entry.value)
+        for item in value.items if isinstance(value, Sequence) else ():
+            yield from spans(item)
+
+    found = list(spans(root))
+    assert len(found) == len(set(found)) > 20
+
+
+def test_nesting_is_counted_with_aliases() -> None:
+    deep = "&a " + "[" * 40 + "x" + "]" * 40
+    assert faults(f"- {deep}\n- " + "[" * 19 + "*a" + "]" * 19 + "\n") == []
+    (fault,) = faults(f"- {deep}\n- " + "[" * 20 + "*a" + "]" * 20 + "\n")
+    assert fault == f"2:23 bound: nested more than {MAX_DEPTH} deep, aliases expanded"
 
 
 # Spans and reports

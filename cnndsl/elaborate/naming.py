@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Span, suggest
+from cnndsl.diagnostics import Related, Span, suggest
 from cnndsl.elaborate.asking import Asking, Place, Ref
 from cnndsl.expr import show
 from cnndsl.scopes import RESERVED, OpenScope
@@ -33,8 +33,9 @@ class Naming(Asking):
             help = (
                 "put the loop's variable in the name, as `name: stage$i`" if first == span else ""
             )
-            message = f"the name `{path}` is taken, first on line {first.line}"
-            self.report.error("name", message, span, help, place.env.frames)
+            related = (Related("first used", first),)
+            message = f"the name `{path}` is taken"
+            self.report.error("name", message, span, help, place.env.frames, related)
             return scope.join(self.free(scope, segment))
         scope.taken[segment] = span
         return path
