@@ -17,6 +17,7 @@ import yaml
 
 from cnndsl.diagnostics import Related, Report, Source, Span
 from cnndsl.faults import explain, place
+from cnndsl.files import read_regular
 
 MAX_BYTES = 300_000
 MAX_DEPTH = 60
@@ -84,8 +85,7 @@ def read_file(path: Path, shown: str, report: Report) -> Located | None:
     """Read a spec file; a missing or unreadable one is a diagnostic, under the name `shown`."""
     span = Span(Source(shown, ""))
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = read_regular(path, MAX_BYTES + 1)
     except (OSError, ValueError) as e:
         reason = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
         report.error("file", f"cannot read {shown}: {reason}", span)

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("starlette", reason="the extra `serve` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 
-from serving import BROKEN, PAGE, ROOT, TINY, started
+from serving import BROKEN, LET_SLOW, PAGE, ROOT, SLOW, TINY, started
 
 from cnndsl.checker import schema_for
 from cnndsl.serve.app import STATIC
@@ -152,6 +152,7 @@ def page(browser: Any, server: tuple[Path, str]) -> Iterator[Any]:
     page.set_default_timeout(8000)
     page.goto(url)
     page.wait_for_selector("#diagram svg")
+    assert page.url == url.partition("#")[0], "the secret is taken from the address"
     yield page
     page.close()
     assert said == []
@@ -241,3 +242,91 @@ def test_rows_boxes_and_variants(page: Any) -> None:
     page.emulate_media(color_scheme="dark")
     page.click("#tab-diagram")
     page.wait_for_selector("#diagram svg >> text=16×30×30")
+
+
+def test_the_secret_stays_in_the_tab(page: Any, server: tuple[Path, str]) -> None:
+    _, url = server
+    secret = url.partition("#token=")[2]
+    assert page.inner_text("#name") == "net.yaml"
+    assert page.title() == "net.yaml · cnndsl"
+    assert secret not in page.content()
+    assert page.evaluate("history.length") <= 2
+    with page.expect_request("**/api/spec") as asked:
+        page.reload()
+    assert asked.value.headers.get("referer", "") == ""
+    assert asked.value.headers["x-token"] == secret
+    page.wait_for_selector("#diagram svg")
+    assert secret not in page.url
+    assert page.evaluate("document.cookie") == ""
+
+
+def test_without_the_secret_nothing_is_shown(browser: Any, server: tuple[Path, str]) -> None:
+    _, url = server
+    page = browser.new_page()
+    page.set_default_timeout(8000)
+    page.goto(url.partition("#")[0])
+    page.wait_for_selector("#bar >> text=open the address it printed")
+    assert "tiny" not in page.content()
+    assert "net.yaml" not in page.content()
+    page.goto(url)  # the address pasted into the same tab
+    page.wait_for_selector("#diagram svg")
+    assert page.locator("#bar").is_hidden()
+    page.close()
+
+
+def test_the_text_outlives_the_server(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(TINY, encoding="utf-8")
+    process, url = started(path)
+    page = browser.new_page()
+    page.set_default_timeout(8000)
+    page.goto(url)
+    page.wait_for_selector("#diagram svg")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+    page.wait_for_selector("#bar >> text=the server has ended")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    write(page, TINY.replace("tiny", "mine"))
+    page.wait_for_selector("#status >> text=not checked")
+    assert asked == [], "what listens there now may be another's"
+    port = url.partition("127.0.0.1:")[2].partition("/")[0]
+    process, again = started(path, port=port)
+    page.goto(again)
+    page.wait_for_selector("#status >> text=no errors")
+    assert page.locator("#bar").is_hidden()
+    page.keyboard.press("Control+s")
+    page.wait_for_selector("#unsaved", state="hidden")
+    assert path.read_text(encoding="utf-8") == TINY.replace("tiny", "mine")
+    page.close()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+
+
+def test_a_check_without_end_is_given_up_for_a_newer_text(browser: Any, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(SLOW + TINY, encoding="utf-8")
+    process, url = started(path, LET_SLOW)
+    page = browser.new_page()
+    page.set_default_timeout(8000)
+    page.goto(url)
+    page.wait_for_selector(".cm-content >> text=slow")
+    page.wait_for_timeout(300)
+    write(page, TINY)
+    page.wait_for_selector("#diagram svg")
+    page.wait_for_selector("#status >> text=no errors")
+    page.close()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="FIFOs are of POSIX systems")
+def test_what_cannot_be_read_any_more_is_told(page: Any, server: tuple[Path, str]) -> None:
+    path, _ = server
+    path.unlink()
+    os.mkfifo(path)
+    page.wait_for_selector("#bar >> text=cannot be read any more")
+    assert "tiny" in page.inner_text(".cm-content")
+    path.unlink()
+    path.write_text(TINY.replace("tiny", "back"), encoding="utf-8")
+    page.wait_for_selector(".cm-content >> text=back")

@@ -23,7 +23,7 @@ LAYERS: dict[str, set[str]] = {
     "modules": set(),
     "shipped": set(),
     "faults": {"diagnostics"},
-    "source": {"diagnostics", "faults", "expr"},
+    "source": {"diagnostics", "faults", "files", "expr"},
     "ops": {"expr", "diagnostics"},
     "graph": {"ops", "diagnostics"},
     "plan": {"graph", "ops"},

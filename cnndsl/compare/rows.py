@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from io import StringIO
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from cnndsl.checker import AS_WRITTEN, check_variants
 from cnndsl.costs import Field, cost
 from cnndsl.diagnostics import Diagnostic, Report, Source, Span, SpecError
 from cnndsl.elaborate import Request
+from cnndsl.files import read_regular
 from cnndsl.graph import Graph
 
 RUN, METRICS, ACCURACY = "run.yaml", "metrics.csv", "val_accuracy"
@@ -119,8 +121,8 @@ def published(graph: Graph) -> Accuracy | None:
 def measured(graph: Graph, path: Path) -> Accuracy | None:
     """The best accuracy that a run has measured, on the data that it was trained on."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            found = [float(row[ACCURACY]) for row in csv.DictReader(file) if row.get(ACCURACY)]
+        lines = StringIO(read_regular(path).decode(), newline="")
+        found = [float(row[ACCURACY]) for row in csv.DictReader(lines) if row.get(ACCURACY)]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, csv.Error) as e:

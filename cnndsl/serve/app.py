@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -19,21 +18,23 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from cnndsl import shipped
-from cnndsl.diagram import THEMES
-from cnndsl.serve.answer import Look, answer, schema_of
+from cnndsl.serve import asked
+from cnndsl.serve.checks import Checks
 from cnndsl.serve.document import Document, StaleError, UnreadableError
-from cnndsl.serve.guard import Gate, Guard, RefusedError, body, policy, refusal
+from cnndsl.serve.guard import Gate, Guard, RefusedError, policy, refusal
+from cnndsl.serve.replacing import BusyError
 from cnndsl.serve.watch import Watch
+from cnndsl.serve.worker import Answer, Check, Question, Schema
+from cnndsl.source import MAX_BYTES
 
 STATIC = Path(__file__).parent / "static"
-MAX_DEPTH = 100
 
 
 def make_app(
-    document: Document, gate: Gate, stopping: Callable[[], bool] = lambda: False
+    document: Document, gate: Gate, checks: Checks, stopping: Callable[[], bool] = lambda: False
 ) -> ASGIApp:
     """The server of one spec; it lets its event streams end once it is `stopping`."""
-    desk = Desk(document, gate, Watch(document, stopping))
+    desk = Desk(document, Watch(document, stopping), checks)
     routes = [
         Route("/", desk.page),
         Route("/api/spec", desk.spec, methods=["GET"]),
@@ -54,7 +55,15 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, OSError)
-    return JSONResponse({"error": error.strerror or str(error)}, 500)
+    status = _STATUS.get(error.errno or 0, 500)
+    return JSONResponse({"error": error.strerror or str(error)}, status)
+
+
+_STATUS = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), 403),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), 507),
+}
+"""The statuses of what can be wrong with the place where a file is saved."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +71,13 @@ class Desk:
     """The endpoints; each takes a request and gives its answer."""
 
     document: Document
-    gate: Gate
     watch: Watch
+    checks: Checks
 
     async def page(self, request: Request) -> Response:
+        """The page, which holds nothing of the user's: it asks for that with the secret."""
         nonce = token_urlsafe()
-        text = (STATIC / "index.html").read_text(encoding="utf-8")
-        parts = {"token": self.gate.token, "nonce": nonce, "name": self.document.path.name}
-        for name, value in parts.items():
-            text = text.replace(f"[[{name}]]", escape(value))
+        text = (STATIC / "index.html").read_text(encoding="utf-8").replace("[[nonce]]", nonce)
         return HTMLResponse(text, headers={"content-security-policy": policy(nonce)})
 
     async def spec(self, request: Request) -> Response:
@@ -98,27 +105,45 @@ class Desk:
         seen = request.headers.get("if-match", "").strip('"')
         if not seen:
             raise RefusedError(428, "no If-Match with the version that was seen")
-        text = _text(await _asked(request))
+        text = asked.text_of(await asked.read(request, ("text",)), "text")
+        if len(text.encode()) > MAX_BYTES:
+            raise RefusedError(413, f"more than {MAX_BYTES} bytes; a spec is a page of text")
         try:
             version = await run_in_threadpool(self.document.save, text, seen)
         except StaleError as e:
             return JSONResponse({"error": "the file has changed", "version": str(e)}, 409)
+        except UnreadableError as e:
+            raise RefusedError(403, str(e)) from None
+        except BusyError:
+            name = self.document.path.name
+            raise RefusedError(423, f"another program has {name} open; save again later") from None
         return JSONResponse({"version": version})
 
     async def check(self, request: Request) -> Response:
         """The text's diagnostics, its diagram, its layers and their totals."""
-        asked = await _asked(request)
-        text, variant, look = _text(asked), asked.get("variant", ""), _look(asked)
-        if not isinstance(variant, str):
-            raise RefusedError(400, "`variant` is no text")
-        found = await run_in_threadpool(answer, text, self.document.path, variant, look)
-        self.watch.also([Path(file) for file in found.pop("files")])
-        return JSONResponse(found)
+        wanted = await asked.read(request, ("text", "variant", "depth", "theme", "page"))
+        text, variant = asked.text_of(wanted, "text"), asked.text_of(wanted, "variant", "")
+        question = Check(text, self.document.path, variant, asked.look_of(wanted))
+        found = await self._answer(question, wanted, request)
+        self.watch.also(found.files)
+        return Response(found.data, media_type="application/json")
 
     async def schema(self, request: Request) -> Response:
         """The schema of the text, for completion."""
-        text = _text(await _asked(request))
-        return JSONResponse(await run_in_threadpool(schema_of, text, self.document.path))
+        wanted = await asked.read(request, ("text", "page"))
+        question = Schema(asked.text_of(wanted, "text"), self.document.path)
+        found = await self._answer(question, wanted, request)
+        return Response(found.data, media_type="application/json")
+
+    async def _answer(self, question: Question, wanted: asked.Asked, request: Request) -> Answer:
+        async def left() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+
+        found = await self.checks.answer(question, asked.text_of(wanted, "page", ""), left)
+        if found.data is None:
+            raise RefusedError(500, "a defect of cnndsl; the terminal of the server tells more")
+        return found
 
     async def changes(self, request: Request) -> Response:
         """The version of the spec and of what it imports, now and whenever one changes."""
@@ -128,32 +153,3 @@ class Desk:
                 yield f"data: {json.dumps(change)}\n\n"
 
         return StreamingResponse(events(), media_type="text/event-stream")
-
-
-async def _asked(request: Request) -> dict[str, Any]:
-    try:
-        found = json.loads(await body(request))
-    except (ValueError, RecursionError):
-        raise RefusedError(400, "the body is no JSON") from None
-    if not isinstance(found, dict):
-        raise RefusedError(400, "the body is no JSON object")
-    return found
-
-
-def _text(asked: dict[str, Any]) -> str:
-    text = asked.get("text")
-    try:
-        if isinstance(text, str) and text.encode() is not None:
-            return text
-    except UnicodeEncodeError:
-        pass
-    raise RefusedError(400, "`text` is no text")
-
-
-def _look(asked: dict[str, Any]) -> Look:
-    depth, theme = asked.get("depth"), asked.get("theme", "light")
-    if depth is not None and (type(depth) is not int or not 0 <= depth <= MAX_DEPTH):
-        raise RefusedError(400, "`depth` is no number of levels")
-    if theme not in THEMES:
-        raise RefusedError(400, "`theme` is none")
-    return Look(depth, theme)

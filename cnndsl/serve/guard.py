@@ -1,4 +1,9 @@
-"""Who may ask: the page that this server gave, in a browser on this machine."""
+"""Who may ask: a page of this server in a browser that was given the secret.
+
+The page itself and what it is built of are open: they hold nothing of the user's. All else needs
+the secret, which stands behind the `#` of the printed address. Browsers send that part to no
+server and name it in no `Referer`; the page takes it from there into a header.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +47,16 @@ class Gate:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        return f"127.0.0.1:{self.port}", f"localhost:{self.port}"
+        """What `Host` may be; browsers leave out the port 80."""
+        port = "" if self.port == 80 else f":{self.port}"
+        return f"127.0.0.1{port}", f"localhost{port}"
 
-    def examine(self, method: str, headers: Mapping[str, str]) -> None:
+    @property
+    def address(self) -> str:
+        """Where the page is, with the secret."""
+        return f"http://{self.hosts[0]}/#token={self.token}"
+
+    def examine(self, method: str, path: str, headers: Mapping[str, str]) -> None:
         """Raise RefusedError for a request that does not come from our page.
 
         A foreign name in `Host` is a foreign page whose name was bound to this machine.
@@ -54,14 +66,23 @@ class Gate:
             raise RefusedError(403, "this server answers at 127.0.0.1 and localhost alone")
         if origin is not None and origin not in [f"http://{known}" for known in self.hosts]:
             raise RefusedError(403, "a page of another origin")
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        opened = path == "/" and headers.get("sec-fetch-mode") == "navigate"
+        if not opened and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             raise RefusedError(403, "a page of another site")
+        if not _is_open(path) and not self.admits(headers.get("x-token", "")):
+            raise RefusedError(403, "not the secret of this server; open the address it printed")
         if method in ("GET", "HEAD"):
             return
         if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             raise RefusedError(415, "the body is not application/json")
-        if not hmac.compare_digest(headers.get("x-token", "").encode(), self.token.encode()):
-            raise RefusedError(403, "not the token of this page; load it again")
+
+    def admits(self, token: str) -> bool:
+        """Whether it is the secret; how long this takes tells nothing of it."""
+        return hmac.compare_digest(token.encode(), self.token.encode())
+
+
+def _is_open(path: str) -> bool:
+    return path == "/" or path.startswith("/static/")
 
 
 def policy(nonce: str) -> str:
@@ -97,7 +118,7 @@ class Guard:
             await send(message)
 
         try:
-            self.gate.examine(scope["method"], Headers(scope=scope))
+            self.gate.examine(scope["method"], scope["path"], Headers(scope=scope))
         except RefusedError as e:
             await refusal(e)(scope, receive, marked)
         else:

@@ -11,6 +11,7 @@ from typing import Any
 import safetensors
 import yaml
 
+from cnndsl.files import read_regular
 from cnndsl.graph import Graph
 from cnndsl.recipe import Recipe, plain
 from cnndsl.training.checkpoint import RUN
@@ -51,7 +52,7 @@ def of_run(folder: Path) -> Origin:
     """What a run noted in its `run.yaml`."""
     path = folder / RUN
     try:
-        noted = yaml.safe_load(path.read_bytes())["run"]
+        noted = yaml.safe_load(read_regular(path))["run"]
         normal = {name: [float(number) for number in noted[name]] for name in ("mean", "std")}
         classes = tuple(str(name) for name in noted["classes"])
         return Origin(classes, str(noted["data"]), {"data": normal})

@@ -16,6 +16,7 @@ import yaml
 
 from cnndsl import source
 from cnndsl.diagnostics import Report
+from cnndsl.files import read_regular
 from cnndsl.graph import Graph
 from cnndsl.load import find
 from cnndsl.recipe import Recipe, without_unread
@@ -89,7 +90,7 @@ def _imported(values: Mapping[str, Any], folder: Path, root: Path) -> Iterator[t
     for name in (values.get("import") or {}).values():
         path = folder / str(name)
         if path.suffix in (".yaml", ".yml"):
-            yield str(path.relative_to(root)), path.read_bytes()
+            yield str(path.relative_to(root)), read_regular(path)
             yield from _imported(_read(path), path.parent, root)
 
 

@@ -26,8 +26,14 @@ export class Bar {
   }
 
   failed(what, error) {
-    const again = error.status === 403 ? { "Load the page again": () => location.reload() } : {};
-    this.say(`${what}: ${error.message}`, { ...again, Close: null }, "failed");
+    this.say(`${what}: ${error.message}`, { Close: null }, "failed");
+  }
+
+  // Nothing is sent any more, until the reader says that the server is there.
+  lost(resume) {
+    const words =
+      "the server has ended; start it again and open its address in this tab: the text here stays";
+    this.say(words, { "Try again": resume }, "lost");
   }
 
   hide(topic) {

@@ -1,4 +1,5 @@
 // Checking the text: one request at a time, and always one for the last text.
+// A request that takes long is given up for a newer text, and the server ends its check.
 
 import * as api from "./api.js";
 import { Schema } from "./schema.js";
@@ -7,6 +8,7 @@ import { showProblems } from "./problems.js";
 const by = (id) => document.getElementById(id);
 const PAUSE = 60; // milliseconds after a keystroke until the text is checked
 const PATIENCE = 450; // and until a mistake in it is told: half a word is none
+const LONG = 1000; // milliseconds that a check may take while a newer text waits
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 export class Checks {
@@ -15,6 +17,8 @@ export class Checks {
     this.busy = false;
     this.again = false;
     this.timer = 0;
+    this.overdue = 0;
+    this.begun = 0;
     this.late = 0;
     this.typed = 0;
     this.errors = 0;
@@ -38,11 +42,17 @@ export class Checks {
   async now() {
     clearTimeout(this.timer);
     this.again = true;
-    if (this.busy) return;
+    if (this.busy) {
+      clearTimeout(this.overdue);
+      const left = this.begun + LONG - performance.now();
+      this.overdue = setTimeout(() => this.running?.abort(), left);
+      return;
+    }
     this.busy = true;
     while (this.again) {
       this.again = false;
       await this.check().catch((error) => this.failed(error));
+      clearTimeout(this.overdue);
     }
     this.busy = false;
   }
@@ -50,20 +60,21 @@ export class Checks {
   async check() {
     const { doc } = this.view.state;
     const depth = by("depth").value;
-    const begun = performance.now();
-    const found = await api.check({
+    this.begun = performance.now();
+    this.running = new AbortController();
+    const wanted = {
       text: doc.toString(),
       variant: this.variant,
       depth: depth === "" ? null : Number(depth),
       theme: dark.matches ? "dark" : "light",
-    });
+    };
+    const found = await api.check(wanted, this.running.signal);
     this.bar.hide("failed");
-    this.bar.hide("lost");
     if (found.network) {
       this.ever = true;
       this.network.show(found.network);
     }
-    by("status").title = `checked and drawn in ${Math.round(performance.now() - begun)} ms`;
+    by("status").title = `checked and drawn in ${Math.round(performance.now() - this.begun)} ms`;
     this.tell(doc, found);
     if (found.variants) this.showVariants(found.variants);
     await this.refreshHelp(doc, found.names);
@@ -86,8 +97,10 @@ export class Checks {
   }
 
   failed(error) {
+    if (error.name === "AbortError") return;
+    this.network.stale(1, this.ever);
+    [by("status").className, by("status").textContent] = ["bad", "not checked"];
     if (error.status) this.bar.failed("not checked", error);
-    else this.bar.say("no answer from the server; it may have ended", {}, "lost");
   }
 
   showStatus(errors, others) {

@@ -11,10 +11,12 @@ import { goToPlace } from "./problems.js";
 
 const by = (id) => document.getElementById(id);
 
+const bar = new Bar(by("bar"));
+
 class Page {
   constructor(spec) {
     this.spec = spec;
-    this.bar = new Bar(by("bar"));
+    this.bar = bar;
     this.help = new Help();
     this.help.shipped = spec.shipped;
     this.network = new Network((place) => goToPlace(this.view, place));
@@ -27,12 +29,15 @@ class Page {
     this.version = spec.version;
     this.checks = new Checks(this.view, this.network, this.help, this.bar, spec.variant);
     this.listen();
+    this.tellEdited();
+    this.watch();
     goTo(this.view, 0);
     this.checks.now();
   }
 
   listen() {
     by("save").addEventListener("click", () => this.save());
+    by("name").textContent = this.spec.name;
     by("save").hidden = !this.spec.writable;
     by("shipped").hidden = this.spec.writable;
     addEventListener("keydown", (event) => {
@@ -44,10 +49,23 @@ class Page {
     addEventListener("beforeunload", (event) => {
       if (this.edited && this.spec.writable) event.preventDefault();
     });
-    api.watchDisk(
-      (change) => this.onDisk(change),
-      () => this.bar.say("no answer from the server; it may have ended", {}, "lost"),
-    );
+  }
+
+  async watch() {
+    try {
+      await api.watchDisk((change) => this.onDisk(change));
+      this.bar.lost(() => this.resume());
+    } catch (error) {
+      this.bar.failed("changes on disk are not seen", error);
+    }
+  }
+
+  // Goes on with a server that has been started again.
+  resume() {
+    api.resume();
+    this.bar.hide("lost");
+    this.watch();
+    this.checks.now();
   }
 
   get text() {
@@ -85,7 +103,8 @@ class Page {
       this.tellEdited();
     } catch (error) {
       if (error.status === 409) this.ask(error.found.version);
-      else this.bar.failed("not saved", error);
+      else if (error.status) this.bar.failed("not saved", error);
+      else this.bar.lost(() => this.resume());
     }
   }
 
@@ -94,7 +113,7 @@ class Page {
     this.bar.hide("lost");
     if (imports) this.checks.now();
     if (version === this.version) return;
-    if (this.edited || version === "gone") this.ask(version);
+    if (this.edited || ["gone", "unreadable"].includes(version)) this.ask(version);
     else await this.reload();
   }
 
@@ -103,6 +122,8 @@ class Page {
       this.keep(version);
       const words = "the file is gone from the disk; saving writes it anew";
       this.bar.say(words, { Close: null }, "disk");
+    } else if (version === "unreadable") {
+      this.bar.say("the file on disk cannot be read any more", { Close: null }, "disk");
     } else {
       const choices = { Reload: () => this.reload(), "Keep mine": () => this.keep(version) };
       this.bar.say("the file has changed on disk, and so has the text here", choices, "disk");
@@ -129,8 +150,21 @@ class Page {
 }
 
 divide(by("divider"), document.querySelector("main"));
-try {
-  new Page(await api.readSpec());
-} catch (error) {
-  new Bar(by("bar")).failed("no spec", error);
+let page = null;
+
+async function open() {
+  try {
+    page = new Page(await api.readSpec());
+    bar.hide("failed");
+  } catch (error) {
+    bar.failed("no spec", error);
+  }
 }
+
+// The address of a server that was started again, in the tab of the one before.
+addEventListener("hashchange", () => {
+  if (!api.takeSecret()) return;
+  if (page) page.resume();
+  else open();
+});
+await open();
