@@ -61,8 +61,9 @@ def started(spec: Path, first: str = "", port: str = "") -> tuple[subprocess.Pop
     command = [sys.executable, "-c", code, "serve", str(spec), "--no-open"]
     command += ["--port", port] if port else []
     server = subprocess.Popen(
-        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True,  # as a command in a terminal, whose Ctrl-C goes to its group
+    )  # fmt: skip
     assert server.stdout is not None
     line = server.stdout.readline()
     found = re.search(r"http://127\.0\.0\.1:\d+/#token=[\w-]{43}", line)

@@ -206,6 +206,14 @@ def test_no_file_of_the_folder_is_run(tmp_path: Path, monkeypatch: pytest.Monkey
 # --- what ends the server ---
 
 
+def test_ctrl_c_is_quiet_while_a_process_starts(tmp_path: Path) -> None:
+    served = serve(tmp_path / "net.yaml")
+    awaited(served.workers)
+    os.killpg(served.process.pid, signal.SIGINT)
+    _, said = served.process.communicate(timeout=10)
+    assert (served.process.returncode, said) == (130, "")
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_server_at_once(sent: signal.Signals, tmp_path: Path) -> None:
     """While a check runs, events are streamed, and a request is half sent."""
@@ -222,7 +230,7 @@ def test_a_signal_ends_the_server_at_once(sent: signal.Signals, tmp_path: Path) 
     awaited(served.busy)
     workers = served.workers()
     begun = time.monotonic()
-    served.process.send_signal(sent)
+    os.killpg(served.process.pid, sent)
     _, said = served.process.communicate(timeout=10)
     assert time.monotonic() - begun < 2
     assert served.process.returncode == {signal.SIGINT: 130, signal.SIGTERM: -15}[sent]

@@ -86,7 +86,7 @@ def edits(draw: st.DrawFn) -> tuple[bytes, str, bytes]:
 @settings(max_examples=40, deadline=None)
 @given(edit=edits(), mode=st.integers(0o400, 0o777).map(lambda mode: mode | 0o600))
 @example((b"", "a", b"a"), 0o600)
-@example((b"a\r\nb\nc\r\n", "new\nb\nc\n", b"new\r\nb\nc\r\n"), 0o4755)
+@example((b"a\r\nb\nc\r\n", "new\nb\nc\n", b"new\r\nb\nc\r\n"), 0o751)
 def test_a_save_keeps_all_but_the_text(
     link: str, edit: tuple[bytes, str, bytes], mode: int
 ) -> None:
@@ -137,9 +137,11 @@ def test_pairing_lines_is_bounded() -> None:
     assert time.process_time() - begun < 5
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs to be root")
 def test_a_save_keeps_the_owner(file: Path) -> None:
-    os.chown(file, 12345, 54321)
+    try:
+        os.chown(file, 12345, 54321)
+    except PermissionError:
+        pytest.skip("only root gives files away")
     document = Document(file)
     document.save("body: relu\n", document.version)
     assert (file.stat().st_uid, file.stat().st_gid) == (12345, 54321)

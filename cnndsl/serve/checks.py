@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import IO
 
+from starlette.concurrency import run_in_threadpool
+
 from cnndsl.serve.guard import RefusedError
 from cnndsl.serve.worker import Answer, Question
 
@@ -35,6 +37,7 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _WORK], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path},
+            start_new_session=True,  # Ctrl-C is the server's, which then ends this
         )  # fmt: skip
 
     def ask(self, question: Question, limit: float) -> Answer | None:
@@ -93,7 +96,7 @@ class Checks:
     def close(self) -> None:
         self._closed = True
         for asked in self._asked.values():
-            asked.end(503, "the server ends")
+            asked.end(*_ENDS)
         while self._idle:
             self._idle.pop().end()
 
@@ -103,6 +106,8 @@ class Checks:
         Raises RefusedError, which then says which of these it was.
         """
         key = f"{type(question).__name__} {page}"
+        if self._closed:
+            raise RefusedError(*_ENDS)
         if older := self._asked.get(key):
             older.end(409, "a newer text came")
         elif len(self._asked) >= MAX_ASKED:
@@ -119,7 +124,7 @@ class Checks:
         return found
 
     async def _awaited(self, asked: _Asked, question: Question, left: Left) -> Answer | None:
-        work = asyncio.create_task(asyncio.to_thread(asked.worker.ask, question, self.limit))
+        work = asyncio.create_task(run_in_threadpool(asked.worker.ask, question, self.limit))
         gone = asyncio.create_task(left())
         try:
             done, _ = await asyncio.wait(
@@ -150,6 +155,7 @@ class Checks:
 
 
 _LEFT = 499, "the page has gone"
+_ENDS = 503, "the server ends"
 
 
 def _too_long(limit: float) -> str:

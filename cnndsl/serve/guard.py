@@ -70,7 +70,9 @@ class Gate:
         if not opened and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             raise RefusedError(403, "a page of another site")
         if not _is_open(path) and not self.admits(headers.get("x-token", "")):
-            raise RefusedError(403, "not the secret of this server; open the address it printed")
+            raise RefusedError(
+                403, "not the secret of this server; open the address that `cnndsl serve` printed"
+            )
         if method in ("GET", "HEAD"):
             return
         if headers.get("content-type", "").partition(";")[0].strip() != "application/json":

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from cnndsl.ops import registry
 from cnndsl.serve.answer import Look, answer, schema_of
 
 
@@ -61,10 +60,9 @@ def _json(data: object) -> bytes:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's, which then ends us
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what an op of another package prints is no answer
-    registry()
+    answer("{input: [1, 2, 2], body: relu}", Path("first.yaml"), "", Look())  # loads what it needs
     work(sys.stdin.buffer, replies)
 
 
