@@ -8,6 +8,8 @@ from typing import Any
 import yaml
 
 from cnndsl.diagnostics import Source, Span
+from cnndsl.expr.foreign import choice
+from cnndsl.strays import TEMPLATE, Stray, cleaned, stray_lines
 
 QUOTE = "quote a value that holds a bracket, a brace or a comma"
 
@@ -21,11 +23,53 @@ class Fault:
     help: str = ""
 
 
-def explain(source: Source, error: yaml.MarkedYAMLError) -> Fault:
+def explain(source: Source, error: yaml.MarkedYAMLError) -> list[Fault]:
     """What is wrong, and where a user would look for it."""
-    problem, context = error.problem or "", error.context or ""
     opened = _span(source, error.context_mark)
     span = _span(source, error.problem_mark or error.context_mark)
+    strays = stray_lines(source) or stray_lines(source, sorted({opened.line, span.line}))
+    if strays and _goes_on(source, strays, span.line):
+        return [Fault(message, where, help) for where, message, help in strays]
+    return [_choice(span) or _explain(error, opened, span)]
+
+
+def _goes_on(source: Source, strays: list[Stray], line: int) -> bool:
+    """Whether the text would be read farther than to the line without its strays."""
+    lines = list(source.lines)
+    for span, _, _ in strays:
+        before, written = lines[span.line - 1][: span.column - 1], lines[span.line - 1]
+        lines[span.line - 1] = before + cleaned(written[span.column - 1 : span.end_column - 1])
+    try:
+        for _ in yaml.parse("\n".join(lines), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            pass
+    except yaml.MarkedYAMLError as e:
+        return e.problem_mark is not None and e.problem_mark.line + 1 > line
+    return True
+
+
+def template(span: Span) -> Fault | None:
+    """The message about `{{ name }}`, whose inner braces open at the span."""
+    line = span.source.lines[span.line - 1]
+    found = TEMPLATE.match(line, max(0, span.column - 2))
+    if not found:
+        return None
+    where = Span(span.source, span.line, found.start() + 1, span.line, found.end() + 1)
+    return Fault("`{{ }}` is of templates", where, f"write `$({found[1]})`")
+
+
+def _choice(span: Span) -> Fault | None:
+    """The message about `$(c ? a : b)`, where YAML stops at the colon."""
+    line = span.source.lines[span.line - 1]
+    mark = line.rfind("?", 0, span.column)
+    if mark < 0 or "$(" not in line[:mark]:
+        return None
+    fault = choice(line, mark)
+    where = Span(span.source, span.line, fault.start + 1, span.line, fault.end + 1)
+    return Fault(fault.message, where, fault.help)
+
+
+def _explain(error: yaml.MarkedYAMLError, opened: Span, span: Span) -> Fault:
+    problem, context = error.problem or "", error.context or ""
     found = _character(span)
     if "expected ',' or" in problem:
         return _collection(opened, span, found)

@@ -16,8 +16,9 @@ from typing import Any
 import yaml
 
 from cnndsl.diagnostics import Related, Report, Source, Span
-from cnndsl.faults import explain, place
+from cnndsl.faults import explain, place, template
 from cnndsl.files import read_regular
+from cnndsl.strays import conflict, stray
 
 MAX_BYTES = 300_000
 MAX_DEPTH = 60
@@ -114,6 +115,11 @@ def read(source: Source, report: Report) -> Located | None:
         message = f"the character U+{ord(forbidden[0]):04X} is not allowed in YAML"
         report.error("syntax", message, _position_span(source, forbidden.start()))
         return None
+    merged = conflict(source)
+    if merged:
+        span, message, help = merged
+        report.error("syntax", message, span, help)
+        return None
     try:
         reader = _Reader(source, report)
         for event in yaml.parse(source.text, Loader=_Loader):
@@ -122,8 +128,8 @@ def read(source: Source, report: Report) -> Located | None:
     except _TooMuch as e:
         report.error("bound", e.message, e.span)
     except yaml.MarkedYAMLError as e:
-        fault = explain(source, e)
-        report.error("syntax", fault.message, fault.span, fault.help)
+        for fault in explain(source, e):
+            report.error("syntax", fault.message, fault.span, fault.help)
     return None
 
 
@@ -244,11 +250,17 @@ class _Reader:
         return is_mapping and top is not None and len(top.items) % 2 == 0
 
     def check_cut(self, text: str, span: Span) -> None:
-        """Report an expression that a comma of its own ends, as in `{conv: $(max(a, b))}`."""
-        if "$(" not in text or text.count("(") <= text.count(")"):
+        """Report an expression or a list that a comma of its own ends: `{conv: $(max(a, b))}`."""
+        if "(" not in text or text.count("(") <= text.count(")"):
             return
-        rest = self.source.lines[span.end_line - 1][span.end_column - 1 :].lstrip()
-        if rest.startswith(","):
+        rest = self.source.lines[span.end_line - 1][span.end_column - 1 :]
+        if text.startswith("(") and re.match(r"[^()\[\]{}:]*\)", rest):
+            self.broken = True
+            end = span.end_column + rest.index(")") + 1
+            inner = (text + rest)[1:].partition(")")[0]
+            whole = Span(self.source, span.line, span.column, span.end_line, end)
+            self.report.error("syntax", "a list has brackets", whole, f"write `[{inner}]`")
+        elif "$(" in text and rest.lstrip().startswith(","):
             self.broken = True
             help = f'quote it, as in "{text[-80:]}, …)": within {{…}} and […] a comma ends a value'
             self.report.error("expression", "a comma cuts the expression off", span, help)
@@ -278,6 +290,11 @@ class _Reader:
         entries: dict[str, Entry] = {}
         for key, value in zip(items[::2], items[1::2], strict=True):
             if not isinstance(key, Scalar):
+                self.broken = True
+                inner = template(key.span)
+                if inner:
+                    self.report.error("syntax", inner.message, inner.span, inner.help)
+                    continue
                 help = "a value that begins with a brace or a bracket is quoted"
                 self.report.error(
                     "syntax", "a key is a word, not a list or mapping", key.span, help
@@ -292,6 +309,10 @@ class _Reader:
                 )
                 continue
             entry = Entry(key, value)
+            if told := stray(entry.name, key.span):
+                self.broken = True
+                self.report.error("syntax", told[1], told[0], told[2])
+                continue
             if entry.name in entries:
                 message = f"the key `{entry.name}` stands here again"
                 first = Related("first used", entries[entry.name].key.span)

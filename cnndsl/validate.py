@@ -13,6 +13,7 @@ from cnndsl.expr import show
 from cnndsl.ops import registry
 from cnndsl.schema import IDENTIFIER, SHARED, STRUCTURES, spec_schema
 from cnndsl.source import Located
+from cnndsl.strays import TEMPLATE, Stray, stray
 
 MAX_LISTED = 40
 """How many known words a message lists at the most."""
@@ -30,11 +31,19 @@ def validate(root: Located, report: Report) -> frozenset[Span]:
     bad: set[Span] = set()
     for error in _validator().iter_errors(source.plain(root)):
         for span, message, help in _explain(error, root):
+            span, message, help = _stray(span) or (span, message, help)
             report.error("schema", message, span, help)
             bad.add(span)
             if report.full:
                 return frozenset(bad)
     return frozenset(bad)
+
+
+def _stray(span: Span) -> Stray | None:
+    """The message about a word with a character that is not the one that was meant."""
+    line = span.source.lines[span.line - 1] if span.source.text else ""
+    word = line[span.column - 1 : span.end_column - 1] if span.line == span.end_line else ""
+    return None if word[:1] in ("{", "[") else stray(word, span)
 
 
 def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
@@ -191,6 +200,10 @@ def _hint(error: Any, path: list[str | int]) -> str:
 
 
 def _text_hint(error: Any, text: str) -> str:
+    if TEMPLATE.search(text):
+        return f"write `{TEMPLATE.sub(lambda found: f'$({found[1]})', text)}`"
+    if re.fullmatch(r"\([^()]*,[^()]*\)", text):
+        return f"write `[{text[1:-1]}]`"
     words = _words(error)
     choices = re.findall(r"`(\w[\w-]*)`", words)
     if choices and (near := suggest(text, choices)).startswith("did"):

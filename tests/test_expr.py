@@ -278,7 +278,7 @@ def test_any_text_is_a_value_or_an_error_within_it(text: str) -> None:
         ("a & 1", "unexpected `&`", (2, 3)),
         ("$a", "unexpected `$`", (0, 1)),
         ("'abc", "unexpected `'`", (0, 1)),
-        ("a ? 1 : 2", "unexpected `?`", (2, 3)),
+        ("a ? 1 : 2", "`? :` is not written here", (0, 9)),
         ("{1: 2}", "unexpected `{`", (0, 1)),
         ("lambda: 1", "unexpected `:`", (6, 7)),
         ("l[1:2]", "unexpected `:`", (3, 4)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from cnndsl.expr.functions import BINARY, FUNCTIONS, UNARY, Refusal
 from cnndsl.expr.tree import (
@@ -48,7 +49,8 @@ def _evaluate(expr: Expr, env: Mapping[str, Value], meter: Meter) -> Value:
             return _truth(operands[0], env, meter) and _truth(operands[1], env, meter)
         case "or":
             return _truth(operands[0], env, meter) or _truth(operands[1], env, meter)
-    values = [evaluate(operand, env, meter) for operand in operands]
+    named = {e.value: evaluate(e.operands[0], env, meter) for e in operands if e.kind == "named"}
+    values = [evaluate(operand, env, meter) for operand in operands if operand.kind != "named"]
     match expr.kind:
         case "list":
             return _measured(expr, values, meter)
@@ -60,7 +62,7 @@ def _evaluate(expr: Expr, env: Mapping[str, Value], meter: Meter) -> Value:
             return _guard(expr, UNARY[expr.value], values)
     function = (FUNCTIONS if expr.kind == "call" else BINARY)[expr.value]
     meter.spend(sum(len(value) for value in values if isinstance(value, list)))
-    return _measured(expr, _guard(expr, function, values), meter)
+    return _measured(expr, _guard(expr, function, values, named), meter)
 
 
 def _measured(expr: Expr, value: Value, meter: Meter) -> Value:
@@ -119,9 +121,14 @@ def _index(expr: Expr, value: Value, index: Value) -> Value:
     return value[index]
 
 
-def _guard(expr: Expr, function: Callable[..., Value], values: list[Value]) -> Value:
+def _guard(
+    expr: Expr,
+    function: Callable[..., Value],
+    values: list[Value],
+    named: Mapping[str, Value] = MappingProxyType({}),
+) -> Value:
     try:
-        return function(*values)
+        return function(*values, **named)
     except ZeroDivisionError:
         raise ExprError("division by zero", expr.start, expr.end) from None
     except Refusal as e:
@@ -132,7 +139,8 @@ def _guard(expr: Expr, function: Callable[..., Value], values: list[Value]) -> V
         if not values:
             raise ExprError(f"`{expr.value}` needs a value", expr.start, expr.end) from None
         joint = " and " if expr.kind == "binary" else ", "
-        shown = joint.join(show(value) for value in values)
+        told = [show(value) for value in values]
+        shown = joint.join([*told, *(f"{name}={show(value)}" for name, value in named.items())])
         raise ExprError(f"`{expr.value}` does not take {shown}", expr.start, expr.end) from None
 
 

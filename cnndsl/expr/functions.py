@@ -93,6 +93,8 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "len": _length,
     "range": _range,
 }
+NAMED: dict[str, tuple[str, ...]] = {"divisible": ("by", "least"), "round": ("digits",)}
+"""The arguments after the first that may be given by name."""
 
 
 def _times(a: Value, b: Value) -> Value:

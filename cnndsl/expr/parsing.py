@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cnndsl.expr.functions import FUNCTIONS
+from cnndsl.expr.foreign import COMPREHENSION, foreign, unexpected
+from cnndsl.expr.functions import FUNCTIONS, NAMED
 from cnndsl.expr.tree import (
     MAX_DEPTH,
     MAX_NESTING,
@@ -19,18 +20,10 @@ from cnndsl.expr.tree import (
 
 _TOKEN = re.compile(
     r"(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<string>'[^']*'|\"[^\"]*\")|(?P<op>\*\*|//|==|!=|<=|>=|[-+*/%<>()\[\],.]))"
+    r"|(?P<string>'[^']*'|\"[^\"]*\")|(?P<op>\*\*|//|==|!=|<=|>=|[-+*/%<>()\[\],.=]))"
 )
 _ACCESS = re.compile(r"(?P<op>\.)|(?P<number>\d+)")
 _SPACE = re.compile(r"\s*")
-_FOREIGN = {
-    "$": "within $(…) a name stands without a `$`",
-    "=": "equality is written `==`",
-    "&": "write `and`",
-    "|": "write `or`",
-    "!": "write `not`, or `!=`",
-}
-"""What stands in other languages for words of this one."""
 _COMPARISONS = ("==", "!=", "<=", ">=", "<", ">", "in")
 KEYWORDS = {
     "and",
@@ -65,8 +58,7 @@ def _tokens(text: str, start: int) -> list[_Token]:
         found = _ACCESS.match(text, position) if access else None
         found = found or _TOKEN.match(text, position)
         if not found:
-            help = _FOREIGN.get(text[position], "")
-            raise ExprError(f"unexpected `{text[position]}`", position, position + 1, help)
+            raise foreign(text, position)
         kind = found.lastgroup or "number"
         group = found.group(found.lastgroup) if found.lastgroup else found.group()
         tokens.append(_Token(kind, group, found.end() - len(group), found.end()))
@@ -91,6 +83,7 @@ class _Parser:
     """Recursive descent; one method a level of precedence."""
 
     def __init__(self, text: str, start: int = 0) -> None:
+        self.text = text
         self.tokens = _tokens(text, start)
         self.end = len(text)
         self.at = 0
@@ -117,7 +110,9 @@ class _Parser:
     def expect(self, text: str) -> _Token:
         token = self.next()
         if token.text != text or token.kind == "string":
-            raise ExprError(f"expected `{text}`, found `{token.text}`", token.start, token.end)
+            message = f"expected `{text}`, found `{token.text}`"
+            help = COMPREHENSION if token.text == "for" else ""
+            raise ExprError(message, token.start, token.end, help)
         return token
 
     def nested(self, operand: Callable[[], Expr]) -> Expr:
@@ -140,7 +135,7 @@ class _Parser:
         value = self.ternary()
         if self.at < len(self.tokens):
             token = self.tokens[self.at]
-            raise ExprError(f"unexpected `{token.text}`", token.start, token.end)
+            raise unexpected(token.text, token.start, token.end)
         return value
 
     def ternary(self) -> Expr:
@@ -233,6 +228,8 @@ class _Parser:
             return Expr("constant", token.start, token.end, token.text[1:-1])
         if token.text == "(":
             inner = self.nested(self.ternary)
+            if self.peek() == ",":
+                raise self.tuple(token)
             self.expect(")")
             return inner
         if token.text == "[":
@@ -241,7 +238,7 @@ class _Parser:
         if token.kind == "name" and token.text in ("null", "None", *_CONSTANTS):
             return Expr("constant", token.start, token.end, _CONSTANTS.get(token.text))
         if token.kind != "name" or token.text in KEYWORDS:
-            raise ExprError(f"unexpected `{token.text}`", token.start, token.end)
+            raise unexpected(token.text, token.start, token.end)
         if self.accept("("):
             return self.call(token)
         return Expr("name", token.start, token.end, token.text)
@@ -249,18 +246,55 @@ class _Parser:
     def call(self, name: _Token) -> Expr:
         if name.text not in FUNCTIONS:
             raise UnknownFunction(name.text, name.start, name.end)
-        items = self.items(")")
+        items = self.items(")", name.text)
         return self.make("call", name.start, self.tokens[self.at - 1].end, name.text, *items)
 
-    def items(self, close: str) -> tuple[Expr, ...]:
+    def items(self, close: str, function: str = "") -> tuple[Expr, ...]:
         items: list[Expr] = []
         while not self.accept(close):
             if items:
                 self.expect(",")
                 if self.accept(close):
                     break
-            items.append(self.nested(self.ternary))
+            items.append(self.item(function, items))
         return tuple(items)
+
+    def item(self, function: str, before: list[Expr]) -> Expr:
+        """An item of a list, or an argument of a function, which may have its name."""
+        at = self.at
+        names = [token.kind == "name" for token in self.tokens[at : at + 1]]
+        equals = [token.text == "=" for token in self.tokens[at + 1 : at + 2]]
+        if not (function and any(names) and any(equals)):
+            value = self.nested(self.ternary)
+            if before and before[-1].kind == "named":
+                message = "a value without a name stands before those with one"
+                raise ExprError(message, value.start, value.end)
+            return value
+        name = self.next()
+        self.next()
+        known = NAMED.get(function, ())
+        if name.text not in known[max(0, len([e for e in before if e.kind != "named"]) - 1) :]:
+            raise self.unnamed(function, name, known)
+        if any(e.kind == "named" and e.value == name.text for e in before):
+            raise ExprError(f"`{name.text}` is given twice", name.start, name.end)
+        value = self.nested(self.ternary)
+        return self.make("named", name.start, value.end, name.text, value)
+
+    def unnamed(self, function: str, name: _Token, known: tuple[str, ...]) -> ExprError:
+        """The message about an argument whose name a function does not take, or has by now."""
+        if name.text in known:
+            return ExprError(f"`{name.text}` is given twice", name.start, name.end)
+        taken = f"only `{'=` and `'.join(known)}=` are given by name"
+        help = taken if known else "its arguments have no names"
+        return ExprError(f"`{function}` has no `{name.text}=`", name.start, name.end, help)
+
+    def tuple(self, opened: _Token) -> ExprError:
+        """The message about `(a, b)`, where a list is meant."""
+        self.accept(",")
+        self.items(")")
+        end = self.tokens[self.at - 1].end
+        inner = self.text[opened.end : end - 1].strip().rstrip(",")
+        return ExprError("a list has brackets", opened.start, end, f"write `[{inner}]`")
 
 
 def _number(token: _Token) -> int | float:

@@ -71,7 +71,7 @@ class Missing:
 class Expr:
     """A parsed expression: an operation on operands, written at text[start:end]."""
 
-    kind: str  # constant, name, list, call, index, attribute, unary, binary, if, and, or
+    kind: str  # constant, name, list, call, named, index, attribute, unary, binary, if, and, or
     start: int
     end: int
     value: Value = None

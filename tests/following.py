@@ -1,0 +1,46 @@
+"""A user who does what a message's help says, to the letter."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cnndsl
+from cnndsl.diagnostics import Diagnostic, SpecError
+
+INPUT = "input: [3, 32, 32]\n"
+
+
+def told(text: str, folder: Path) -> tuple[Diagnostic, ...]:
+    """The errors of a spec; without an input it is [3, 32, 32]."""
+    path = folder / "spec.yaml"
+    path.write_text(text, encoding="utf-8")
+    try:
+        cnndsl.check(path)
+    except SpecError as e:
+        return tuple(d for d in e.diagnostics if d.severity == "error")
+    return ()
+
+
+def followed(text: str, diagnostics: tuple[Diagnostic, ...]) -> str:
+    """The text with the help of each message followed, the last one in the file first."""
+    places = sorted(diagnostics, key=lambda d: (d.span.line, d.span.column))
+    for diagnostic in reversed(places):
+        text = follow(text, diagnostic)
+    return text
+
+
+def follow(text: str, diagnostic: Diagnostic) -> str:
+    """The text with one help followed; AssertionError where it says nothing that can be done."""
+    help, span = diagnostic.help, diagnostic.span
+    lines = text.split("\n")
+    start = offset(lines, span.line, span.column)
+    end = offset(lines, span.end_line, span.end_column)
+    instead = re.search(r"(?:write|did you mean|the op is) `([^`]+)`", help)
+    if instead:
+        return text[:start] + instead[1] + text[end:]
+    raise AssertionError(f"cannot be followed: {diagnostic}")
+
+
+def offset(lines: list[str], line: int, column: int) -> int:
+    return sum(len(above) + 1 for above in lines[: line - 1]) + column - 1
