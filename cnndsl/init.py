@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Report, suggest
+from cnndsl.expr import Exhausted, Meter
+from cnndsl.expr.tree import MAX_WORK
 from cnndsl.graph import Graph, Node
 from cnndsl.ops import registry
 from cnndsl.ops.base import Call, Reject
 from cnndsl.ops.kinds import Choice, Kind, Number, Schema
+from cnndsl.selectors import Selectors
 from cnndsl.values import Env, Evaluator, Home, Poison
+
+MATCHES = 20
+"""How many comparisons with patterns there may be for each node of a large network."""
 
 _NUMBER = Number(whole=False)
 _POSITIVE = Number(whole=False, min=0)
@@ -75,22 +80,48 @@ def init_schema() -> Schema:
 
 def initialize(graph: Graph, home: Home, report: Report) -> Graph:
     """The graph with the initial values that the file's rules give; a later rule wins."""
-    rules = _Rules(home, report)
+    nodes = _meant(home.spec.init, graph, report)
+    if nodes is None:
+        return graph
+    rules = _Rules(home, report, nodes)
     chosen: dict[str, Call] = {}
     for rule in home.spec.init:
         chosen |= dict(rules.apply(rule, graph))
     return replace(graph, init=chosen)
 
 
+def _meant(
+    rules: tuple[syntax.Init, ...], graph: Graph, report: Report
+) -> Mapping[str, list[Node]] | None:
+    """The nodes that each selector means: by their op, or by their path, where `*` is any segment.
+
+    None, and a report, where they are too many for so many rules.
+    """
+    by_op: dict[str, list[Node]] = {}
+    for node in graph.layers:
+        by_op.setdefault(node.op.name, []).append(node)
+    selectors = dict.fromkeys(rule.selector for rule in rules)
+    paths = [selector for selector in selectors if selector not in registry()]
+    meter = Meter(MAX_WORK + MATCHES * len(graph.nodes))
+    try:
+        return by_op | Selectors(paths, meter).select(graph.layers)
+    except Exhausted:
+        message = f"more than {MAX_WORK} comparisons of patterns with the names of nodes"
+        report.error("bound", message, rules[0].span, "give fewer patterns, or begin with names")
+        return None
+
+
 @dataclass(frozen=True)
 class _Rules:
     home: Home
     report: Report
+    nodes: Mapping[str, list[Node]]
+    """The nodes that each selector means."""
 
     def apply(self, rule: syntax.Init, graph: Graph) -> Iterator[tuple[str, Call]]:
         """(weight, call) for each weight that the rule means."""
         is_op = rule.selector in registry()
-        nodes = [node for node in graph.layers if _selects(rule.selector, node, is_op)]
+        nodes = self.nodes.get(rule.selector, [])
         exact = not is_op and "*" not in rule.selector
         if not nodes and exact and rule.selector.split(".")[0] not in graph.dropped:
             weighted = [node.path for node in graph.layers[:500] if node.weights]
@@ -128,11 +159,3 @@ class _Rules:
         if rule.scheme == "constant" and values[0][1] in (0, 1):
             return Call("nn.init.zeros_" if values[0][1] == 0 else "nn.init.ones_")
         return Call(f"nn.init.{rule.scheme}_", (), tuple(values))
-
-
-def _selects(selector: str, node: Node, is_op: bool) -> bool:
-    """Whether a rule means the node: by its op, or by its path, where `*` is any segment."""
-    if is_op:
-        return node.op.name == selector
-    pattern = re.escape(selector).replace(r"\*", "[^.]*")
-    return re.fullmatch(pattern, node.path) is not None

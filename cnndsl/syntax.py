@@ -163,6 +163,10 @@ class For(Node):
     columns: tuple[Arg, ...]
     body: Body
 
+    @property
+    def is_repeat(self) -> bool:
+        return len(self.columns) == 1 and not self.columns[0].name
+
 
 @dataclass(frozen=True, slots=True)
 class Seq(Node):

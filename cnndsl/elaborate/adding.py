@@ -23,6 +23,10 @@ class Adding(Naming):
     """The nodes of the network so far."""
 
     nodes: list[Node] = field(default_factory=list)
+    made: dict[tuple[type[Op], int, int], tuple[Op, dict[str, Span]]] = field(default_factory=dict)
+    """Ops whose arguments are all constants, by class, and identity of their arguments and file."""
+    inferred: dict[tuple[int, tuple[Shape, ...]], tuple[Op, Shape]] = field(default_factory=dict)
+    """The shape that an op gives for inputs, by the identity of the op, which is kept with it."""
 
     def op(
         self, op: str, args: tuple[syntax.Arg, ...], x: Ref, place: Place, name: str, span: Span
@@ -56,6 +60,10 @@ class Adding(Naming):
     ) -> Op:
         """The op with its arguments: the node's, beside them the file's defaults."""
         home = place.env.home
+        known = self.made.get((cls, id(args), id(home)))
+        if known:
+            spans |= known[1]
+            return known[0]
         given = self.arguments(cls, args, place)
         defaults = self.arguments(cls, home.spec.defaults.get(cls.name, ()), place)
         values: dict[str, Any] = {}
@@ -66,9 +74,12 @@ class Adding(Naming):
                 values[arg] = self.evaluator.value(term, env)
                 spans[arg] = term.span
         try:
-            return cls.create(values)
+            made = cls.create(values)
         except Reject as e:
             self.fail("argument", e.message, spans.get(e.arg, span), place, e.help)
+        if all(isinstance(t, syntax.Const) for t in (*defaults.values(), *given.values())):
+            self.made[cls, id(args), id(home)] = made, dict(spans)
+        return made
 
     def arguments(
         self, cls: type[Op], args: tuple[syntax.Arg, ...], place: Place
@@ -96,6 +107,8 @@ class Adding(Naming):
             raise Poison
         try:
             known = tuple(shape for shape in shapes if shape is not None)
+            if (id(op), known) in self.inferred:
+                return len(self.nodes)
             shape = op.infer(known)
             weights = [Shape(weight) for weight in op.weights(known[0]).values()]
         except Reject as e:
@@ -104,6 +117,7 @@ class Adding(Naming):
             self.fail("bound", f"{op.name}: the numbers are too large", span, place)
         if max(tensor.size for tensor in (shape, *weights)) > MAX_ELEMENTS:
             self.fail("bound", f"{op.name} needs a tensor of more than 2**40 elements", span, place)
+        self.inferred[id(op), known] = op, shape
         return len(self.nodes)
 
     def add(
@@ -117,7 +131,7 @@ class Adding(Naming):
             op,
             refs,
             shapes,
-            op.infer(shapes),
+            self.inferred[id(op), shapes][1],
             span,
             label,
             numbered=not label,

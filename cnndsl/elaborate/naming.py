@@ -12,6 +12,8 @@ from cnndsl.scopes import RESERVED, OpenScope
 from cnndsl.values import Env, Poison
 
 MAX_SEGMENT = 100
+MAX_DEPTH = 60
+"""How deep blocks and structures are nested, and so how many segments a path has."""
 SEGMENT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
@@ -87,9 +89,13 @@ class Naming(Asking):
     def lookup(self, term: syntax.Term, place: Place) -> Ref:
         """The value that `from` names: in this scope or one around it, up to the block's."""
         name = self.text(term, place.env, "from")
+        parts = name.count(".") + 1
+        if parts > MAX_DEPTH:
+            self.fail("bound", f"a path of {parts} parts; at most {MAX_DEPTH}", term.span, place)
         scope: OpenScope | None = place.scope
         while scope is not None:
             path = scope.join(name)
+            self.evaluator.spend(parts, term.span)
             if path in self.values or self.failed_above(path):
                 return self.values.get(path)
             scope = None if scope.block else scope.parent
@@ -98,12 +104,13 @@ class Naming(Asking):
 
     def whereabouts(self, name: str, scope: OpenScope | None) -> str:
         """Where a value is that `from` does not reach by this name, or what it does reach."""
-        known: list[str] = []
+        around = set[str]()
         while scope is not None:
-            known += [path for path in self.values if path.rpartition(".")[0] == scope.path]
+            around.add(scope.path)
             if scope.block:
                 break
             scope = scope.parent
+        known = [path for path in self.values if path.rpartition(".")[0] in around]
         if scope is not None and name in self.values:
             return "a block reads its own values, and not those around its call"
         inner = next((path for path in self.values if path.endswith(f".{name}")), "")

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Frame, Span, suggest
 from cnndsl.elaborate.adding import Adding
 from cnndsl.elaborate.asking import Place, Ref
-from cnndsl.expr import show
+from cnndsl.elaborate.naming import MAX_DEPTH
+from cnndsl.expr import Exhausted, Meter, show
 from cnndsl.ops import registry
-from cnndsl.ops.base import Shape
+from cnndsl.ops.base import Op, Shape
 from cnndsl.scopes import RESERVED
 from cnndsl.values import BlockRef, Env, Poison, convert, public
 
 MAX_STEPS = 20_000
-MAX_DEPTH = 60
-MAX_ROWS = 10_000
+MAX_ROWS = 1_000_000
+AGAIN = 0.04
+"""What part of a step counts in the second and later rounds of `repeat`, all of which are alike."""
+
+
+Row = dict[str, Any]
+"""The names of a loop with their values in one round."""
 
 
 class Stop(Exception):  # noqa: N818 - named for what it says
@@ -30,7 +38,7 @@ class Walking(Adding):
 
     contracts: bool = True
     """Whether `shape:` contracts are confirmed, not skipped."""
-    steps: int = 0
+    steps: Meter = field(default_factory=lambda: Meter(MAX_STEPS))
     confirmed: int = 0
     skipped: int = 0
 
@@ -59,7 +67,7 @@ class Walking(Adding):
 
     def step(self, node: syntax.Node, x: Ref, place: Place, label: str) -> Ref:
         """One node: its attributes, its op, its contract."""
-        self.count(node, place)
+        self.count(node.at.span, place)
         at = node.at
         env = place.env.at(self.shape(x))
         here = replace(place.deeper(), env=env, named=at.name.span if at.name else None)
@@ -91,18 +99,20 @@ class Walking(Adding):
         if path := label or str(known or ""):
             self.values.setdefault(place.scope.join(path), None)
 
-    def count(self, node: syntax.Node, place: Place) -> None:
-        self.steps += 1
+    def count(self, span: Span, place: Place) -> None:
+        """A step: a node, a branch, a share of a split or a round of a loop."""
         if self.evaluator.exhausted or self.report.full:
             raise Stop
-        if self.steps > MAX_STEPS:
+        try:
+            self.steps.spend(1)
+        except Exhausted:
             message, help = f"more than {MAX_STEPS} steps", "a loop or a block repeats too often"
-        elif place.depth > MAX_DEPTH:
+        else:
+            if place.depth <= MAX_DEPTH:
+                return
             message = f"blocks and structures nested more than {MAX_DEPTH} deep"
             help = "does a block call itself?"
-        else:
-            return
-        self.report.error("bound", message, node.at.span, help, place.env.frames[-3:])
+        self.report.error("bound", message, span, help, place.env.frames[-3:])
         raise Stop
 
     def dispatch(self, node: syntax.Node, x: Ref, place: Place, name: str) -> Ref:
@@ -131,26 +141,27 @@ class Walking(Adding):
             case syntax.Merge(at, "split", branches):
                 return self.split(branches, x, place, at.span)
             case syntax.Merge(at, op, branches):
-                refs = [self.labelled(b.label, b.span, b.body, x, place) for b in branches]
+                refs = [self.branch(branch, x, place) for branch in branches]
                 return self.merge(op, refs, place, at.span)
             case syntax.Residual():
                 return self.residual(node, x, place)
         raise AssertionError(node)
 
+    def branch(self, branch: syntax.Branch, x: Ref, place: Place) -> Ref:
+        self.count(branch.span, place)
+        return self.labelled(branch.label, branch.span, branch.body, x, place)
+
     def split(self, branches: tuple[syntax.Branch, ...], x: Ref, place: Place, span: Span) -> Ref:
         refs: list[Ref] = []
         for index, branch in enumerate(branches):
             share = registry()["share"].create({"index": index, "of": len(branches)})
+            self.count(branch.span, place)
             part = self.add_value(share, (x,), place, span)
-            refs.append(self.labelled(branch.label, branch.span, branch.body, part, place))
+            refs.append(self.branch(branch, part, place))
         return self.merge("concat", refs, place, span)
 
     def merge(self, op: str, refs: list[Ref], place: Place, span: Span) -> Ref:
-        return (
-            refs[0]
-            if len(refs) == 1
-            else self.add_value(registry()[op](), tuple(refs), place, span)
-        )
+        return refs[0] if len(refs) == 1 else self.add_value(_merging(op), tuple(refs), place, span)
 
     def residual(self, node: syntax.Residual, x: Ref, place: Place) -> Ref:
         result = self.body(node.body, x, place)
@@ -183,19 +194,30 @@ class Walking(Adding):
     # --- loops ---
 
     def loop(self, node: syntax.For, x: Ref, place: Place, label: str) -> Ref:
-        for row in self.rows(node, place.env):
-            self.count(node, place)
-            env = place.env.extended(row).at(self.shape(x))
-            inner = replace(place, env=env, named=None)
-            name = label or (self.segment(node.at.name, env) if node.at.name else "")
-            if name:
-                scope = self.open(name, node.at.name.span if node.at.name else node.at.span, place)
-                x = self.record_scope(scope, self.body(node.body, x, replace(inner, scope=scope)))
-            else:
-                x = self.body(node.body, x, inner)
+        meters = (self.steps, self.evaluator.meter)
+        shares = [meter.share for meter in meters]
+        try:
+            for row in self.rows(node, place.env):
+                self.count(node.at.span, place)
+                x = self.round(node, row, x, place, label)
+                if node.is_repeat:
+                    for meter in meters:
+                        meter.share = AGAIN
+        finally:
+            for meter, share in zip(meters, shares, strict=True):
+                meter.share = share
         return x
 
-    def rows(self, node: syntax.For, env: Env) -> list[dict[str, Any]]:
+    def round(self, node: syntax.For, row: Row, x: Ref, place: Place, label: str) -> Ref:
+        env = place.env.extended(row).at(self.shape(x))
+        inner = replace(place, env=env, named=None)
+        name = label or (self.segment(node.at.name, env) if node.at.name else "")
+        if not name:
+            return self.body(node.body, x, inner)
+        scope = self.open(name, node.at.name.span if node.at.name else node.at.span, place)
+        return self.record_scope(scope, self.body(node.body, x, replace(inner, scope=scope)))
+
+    def rows(self, node: syntax.For, env: Env) -> Iterator[Row]:
         """The values of the loop's names, row by row."""
         columns = {column.name: self.column(column, env) for column in node.columns}
         lengths = {name: len(values) for name, values in columns.items()}
@@ -204,10 +226,11 @@ class Walking(Adding):
             message = f"the columns of `for` differ in length: {told}"
             self.report.error("value", message, node.at.span, "", env.frames)
             raise Poison
-        rows = zip(*columns.values(), strict=True)
-        return [{n: v for n, v in zip(columns, row, strict=True) if n} for row in rows]
+        for values in zip(*columns.values(), strict=True):
+            self.evaluator.spend(len(columns), node.at.span)
+            yield {name: value for name, value in zip(columns, values, strict=True) if name}
 
-    def column(self, column: syntax.Arg, env: Env) -> list[Any]:
+    def column(self, column: syntax.Arg, env: Env) -> list[Any] | range:
         value = self.evaluator.value(column.value, env)
         if isinstance(value, list):
             return value
@@ -216,7 +239,7 @@ class Walking(Adding):
         elif not 0 <= value <= MAX_ROWS:
             message = f"a count is from 0 to {MAX_ROWS}, found {show(value)}"
         else:
-            return list(range(int(value)))
+            return range(int(value))
         self.report.error("value", message, column.value.span, "", env.frames)
         raise Poison
 
@@ -294,6 +317,11 @@ class Walking(Adding):
             self.report.error("name", message, given[name].key, help, place.env.frames)
         absent = set(known) - set(given) if unknown else set()
         return given | {name: syntax.Arg(name, span, syntax.Broken(span)) for name in absent}
+
+
+@cache
+def _merging(op: str) -> Op:
+    return registry()[op]()
 
 
 def _project(ours: Shape, theirs: Shape) -> str:

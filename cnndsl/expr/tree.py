@@ -51,10 +51,12 @@ class Exhausted(Exception):  # noqa: N818 - named for what it says
 class Meter:
     """What may still be computed: an operation takes one, and so does each item of a list in it."""
 
-    left: int = MAX_WORK
+    left: float = MAX_WORK
+    share: float = 1.0
+    """What part of the work counts: less where the same is done again and again."""
 
     def spend(self, work: int) -> None:
-        self.left -= work
+        self.left -= work * self.share
         if self.left < 0:
             raise Exhausted
 
