@@ -40,6 +40,7 @@ def test_there_are_examples() -> None:
         "docs/architecture.md",
         "docs/costs.md",
         "docs/diagrams.md",
+        "docs/import.md",
         "docs/ops.md",
         "docs/recipe.md",
         "docs/results/README.md",

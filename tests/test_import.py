@@ -72,7 +72,7 @@ def trained(model: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_torchvision(name: str, tmp_path: Path) -> None:
     """The same state dict, the same bits in inference and training, and a page that one reads."""
-    text = import_spec(f"torchvision:{name}", (3, SIDE, SIDE))
+    text = import_spec(f"torchvision:{name}", (3, SIDE, SIDE)).text
     options = {"init_weights": False, "aux_logits": True} if name == "googlenet" else {}
     theirs = torchvision.models.get_model(name, weights=None, **options)
     ours = built(text, tmp_path).to_empty(device="cpu")
@@ -85,7 +85,7 @@ def test_torchvision(name: str, tmp_path: Path) -> None:
 
 
 def test_expectations_are_those_of_the_network(tmp_path: Path) -> None:
-    text = import_spec("torchvision:resnet50")
+    text = import_spec("torchvision:resnet50").text
     spec = yaml.safe_load(text)
     assert spec["expect"] == {"params": 25557032, "macs": 4089184256, "output": [1000]}
     path = tmp_path / "resnet50.yaml"
@@ -94,7 +94,7 @@ def test_expectations_are_those_of_the_network(tmp_path: Path) -> None:
 
 
 def test_repeated_structure_is_folded() -> None:
-    spec = yaml.safe_load(import_spec("torchvision:resnet50", (3, SIDE, SIDE)))
+    spec = yaml.safe_load(import_spec("torchvision:resnet50", (3, SIDE, SIDE)).text)
     assert list(spec["blocks"]) == ["Bottleneck"]
     assert spec["blocks"]["Bottleneck"]["params"] == {"width": "int", "stride": 1}
     (stages,) = [node for node in spec["body"] if "for" in node]
@@ -103,7 +103,7 @@ def test_repeated_structure_is_folded() -> None:
 
 
 def test_auxiliary_outputs_are_for_training_alone() -> None:
-    spec = yaml.safe_load(import_spec("torchvision:googlenet", (3, SIDE, SIDE)))
+    spec = yaml.safe_load(import_spec("torchvision:googlenet", (3, SIDE, SIDE)).text)
     assert list(spec["outputs"]) == ["logits", "aux2", "aux1"]
     assert spec["outputs"]["aux1"]["from"] == "inception4a"
     assert all(spec["outputs"][name]["train_only"] for name in ("aux1", "aux2"))
@@ -196,19 +196,20 @@ class TwoOutputs(nn.Module):
 @pytest.mark.parametrize("cls", [UNet, Lists, TwoOutputs])
 def test_own_module(cls: type[nn.Module], tmp_path: Path) -> None:
     """`import_spec` compares the networks itself, so that what it gives is equal."""
-    text = import_spec(f"{__name__}:{cls.__name__}", (3, 32, 32))
+    text = import_spec(f"{__name__}:{cls.__name__}", (3, 32, 32)).text
     ours = built(text, tmp_path)
     assert set(ours.state_dict()) == set(cls().state_dict())
 
 
 def test_skip_connections_are_taken_up_by_name() -> None:
-    text = import_spec(f"{__name__}:UNet", (3, 32, 32))
+    text = import_spec(f"{__name__}:UNet", (3, 32, 32)).text
     assert "concat: [[], {from: enc2}]" in text
     assert "concat: [[], {from: enc1}]" in text
 
 
 def test_a_layer_scale_begins_as_in_the_module() -> None:
-    assert "{layer_scale: 0.1, name: gamma}" in import_spec(f"{__name__}:TwoOutputs", (3, 32, 32))
+    text = import_spec(f"{__name__}:TwoOutputs", (3, 32, 32)).text
+    assert "{layer_scale: 0.1, name: gamma}" in text
 
 
 # --- what cannot be expressed --------------------------------------------------------------------

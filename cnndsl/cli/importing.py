@@ -23,15 +23,20 @@ def import_(
         Path | None, typer.Option("-o", "--output", metavar="FILE.yaml", help="The file to write.")
     ] = None,
 ) -> None:
-    """Write the spec of an nn.Module, proven to be equal to it in every bit."""
+    """Write the spec of an nn.Module, whose outputs it is proven to give in every bit.
+
+    The Python of SOURCE is run. Notes tell what of the network is not in the spec.
+    """
     from cnndsl.importer import ModelError, import_spec
 
     try:
         with told():
-            text = import_spec(source, written_sizes(input))
+            imported = import_spec(source, written_sizes(input))
     except ModelError as e:
         fail(str(e), e.help)
+    for note in imported.notes:
+        print(f"note: {note}", file=sys.stderr)
     if out is None:
-        sys.stdout.write(text)
+        sys.stdout.write(imported.text)
     else:
-        write(out, text.encode())
+        write(out, imported.text.encode())

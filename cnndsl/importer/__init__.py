@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
@@ -16,45 +17,96 @@ from cnndsl.graph import Graph
 from cnndsl.importer.blocks import assemble
 from cnndsl.importer.converting import convert, is_leaf
 from cnndsl.importer.errors import ModelError, Problem
-from cnndsl.importer.modes import compare, faults
+from cnndsl.importer.guarding import aside, said
+from cnndsl.importer.inspecting import inexpressible, refuse_untraceable
+from cnndsl.importer.losses import losses
+from cnndsl.importer.modes import compare, faults, misfits
 from cnndsl.importer.naming import name
 from cnndsl.importer.printing import written
-from cnndsl.importer.proving import differences
+from cnndsl.importer.proving import prove
 from cnndsl.importer.rewriting import settle, simplify, with_initial_scales
 from cnndsl.importer.scopes import classes_of, grouped, stateful_paths
+from cnndsl.importer.sizes import other_sizes, parted
 from cnndsl.importer.sources import Subject, find
-from cnndsl.importer.structure import Outline, outline
-from cnndsl.importer.tracing import misfits, trace
+from cnndsl.importer.steps import Network
+from cnndsl.importer.structure import outline
+from cnndsl.importer.terms import Outline
+from cnndsl.importer.tracing import Trace, trace
 
-__all__ = ["ModelError", "Problem", "import_spec"]
+__all__ = ["Imported", "ModelError", "Problem", "import_spec"]
+
+Shape = tuple[int, ...]
 
 
-def import_spec(source: str, input: Sequence[int] | None = None) -> str:
+@dataclass(frozen=True)
+class Imported:
+    """The text of a spec, and notes on what of the network it does not say."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+def import_spec(source: str, input: Sequence[int] | None = None) -> Imported:
     """The spec of a network, which builds a network with the same names, weights and outputs.
 
-    `source` is `torchvision:NAME` or `PACKAGE.MODULE:FACTORY`; `input` the shape of one sample.
-    Raises ModelError, with everything that no spec expresses.
+    `source` is `torchvision:NAME` or `PACKAGE.MODULE:FACTORY`, whose Python is run; `input` the
+    shape of one sample. Raises ModelError, with everything that no spec expresses.
     """
-    subject = find(source)
-    shape = subject.input if input is None else tuple(input)
-    if not shape or not all(type(size) is int and size > 0 for size in shape):
-        fact = f"a sample has positive sizes, found {list(shape)}"
-        raise ModelError(fact, "as in --input 3,224,224")
+    with aside():
+        subject = find(source)
+        shape = subject.input if input is None else tuple(input)
+        if not shape or not all(type(size) is int and size > 0 for size in shape):
+            fact = f"a sample has positive sizes, found {list(shape)}"
+            raise ModelError(fact, "as in --input 3,224,224")
+        return _import(subject, shape)
+
+
+def _import(subject: Subject, shape: Shape) -> Imported:
     model = subject.on_meta()
-    found = _outline(subject, model, shape)
-    try:
-        return _proven(subject, found, model, shape, fold=True)
-    except Exception:  # whatever goes wrong in folding: the long form is proven by itself
-        return _proven(subject, found, model, shape, fold=False)
+    refuse_untraceable(model)
+    calls, training = _traced(model, shape)
+    _, inference = _traced(model, shape, training=False)
+    found = _outline(subject, calls, training, inference)
+    text, notes = _written(subject, found, shape)
+    graph = _checked(text)
+    other = _other(subject, shape)
+    constants = parted(training, other) if other else []
+    shapes = [shape, other.shape] if other and not constants else [shape]
+    notes += [*constants, *_proven(subject, graph, shapes), *losses(graph, subject.made)]
+    return Imported(text, tuple(notes))
+
+
+def _traced(model: nn.Module, shape: Shape, training: bool = True) -> tuple[Trace, Network]:
+    """A network's calls for samples of one shape, and what its outputs need of them as ops."""
+    calls = trace(model, shape, is_leaf, training)
+    return calls, simplify(convert(calls))
+
+
+def _other(subject: Subject, shape: Shape) -> Network | None:
+    """The ops for another size of samples, if the network takes one."""
+    for size in other_sizes(shape):
+        try:
+            return _traced(subject.on_meta(), size)[1]
+        except ModelError:
+            continue
+    return None
 
 
 _DEFECT = "this is a defect of the importer: please report the network"
 
 
-def _proven(
-    subject: Subject, found: Outline, model: nn.Module, shape: Sequence[int], *, fold: bool
-) -> str:
-    """The text, if its network is the original's."""
+def _written(subject: Subject, found: Outline, shape: Shape) -> tuple[str, list[str]]:
+    """The text, folded into blocks and loops where that can be done, and a note where it cannot."""
+    try:
+        return _text(subject, found, shape, fold=True), []
+    except Exception as e:  # folding only shortens: whatever is wrong with it, the long form holds
+        told = said(e).removeprefix("ModelError: ")
+        text = _text(subject, found, shape, fold=False)
+        return text, [f"written at full length, since folding it failed (please report it): {told}"]
+
+
+def _text(subject: Subject, found: Outline, shape: Shape, *, fold: bool) -> str:
+    """The text of a spec that holds, with the facts that it expects."""
     spec = assemble(found, fold)
     title = re.sub(r"\W+", "_", subject.name)
     graph = _checked(written(title, subject.about, shape, spec, {}))
@@ -62,31 +114,43 @@ def _proven(
     output = list(graph.nodes[graph.output.node].shape)
     expect = {"params": costs.params, "macs": costs.macs, "output": output}
     text = written(title, subject.about, shape, spec, expect)
-    problems = differences(_checked(text), model, shape)
-    if problems:
-        raise ModelError("the spec's network differs from the original", _DEFECT, problems[:20])
+    _checked(text)
     return text
 
 
-def _outline(subject: Subject, model: nn.Module, shape: Sequence[int]) -> Outline:
+def _proven(subject: Subject, graph: Graph, shapes: Sequence[Shape]) -> list[str]:
+    """The notes of a proof; ModelError where the spec's network is not the original."""
+    proof = prove(graph, subject.on_meta(), shapes)
+    if proof.problems:
+        raise ModelError(
+            "the spec's network differs from the original", _DEFECT, proof.problems[:20]
+        )
+    return list(proof.notes)
+
+
+def _outline(subject: Subject, calls: Trace, training: Network, inference: Network) -> Outline:
     """The network as named terms; ModelError with all that cannot be expressed."""
-    traces = [trace(model, shape, is_leaf, training) for training in (True, False)]
-    training, inference = (simplify(convert(t)) for t in traces)
-    problems = list(dict.fromkeys([*misfits(model, is_leaf, traces[0]), *faults(training)]))
-    if not problems:
-        heads, problems = compare(training, inference)
+    model, called = subject.made, calls.called
+    problems = list(inexpressible(model, is_leaf))
+    told = {problem.path for problem in problems}
+    problems += [problem for problem in faults(training) if problem.path not in told]
+    problems += misfits(model, is_leaf, called, training)
+    heads, parting = compare(training, inference)
+    problems = list(dict.fromkeys(problems or parting))
     if problems:
         count = f"{len(problems)} thing{'s' if len(problems) > 1 else ''}"
         raise ModelError(f"{count} in the network cannot be expressed", _HELP, problems)
     if any(step.kind == "layer_scale" for step in training.steps):
-        training = with_initial_scales(training, subject.model().state_dict())
+        training = with_initial_scales(training, model.state_dict())
     stateful = stateful_paths(model)
-    settled = settle(training, traces[0].called, stateful)
+    settled = settle(training, called, stateful)
     root = grouped(settled.steps, classes_of(model), stateful)
-    return name(outline(settled, root, heads))
+    return name(outline(settled, root, heads), settled.input)
 
 
-_HELP = "docs/ops.md lists the ops; a package can add its own"
+_HELP = (
+    "docs/import.md tells what is read; docs/ops.md lists the ops, and a package can add its own"
+)
 
 
 def _checked(text: str) -> Graph:
@@ -97,5 +161,5 @@ def _checked(text: str) -> Graph:
         try:
             return check(path)
         except SpecError as e:
-            told = "\n".join(str(diagnostic) for diagnostic in e.diagnostics[:3])
+            told = "\n".join(d.message for d in e.diagnostics[:3])
             raise ModelError(f"the written spec does not hold: {told}\n{text}", _DEFECT) from e

@@ -12,8 +12,7 @@ from cnndsl.importer.definitions import Block, Defaults
 from cnndsl.importer.folding import folded
 from cnndsl.importer.merging import Merger
 from cnndsl.importer.rendering import Renderer
-from cnndsl.importer.structure import Outline
-from cnndsl.importer.terms import Body, Column, Term, channels
+from cnndsl.importer.terms import Body, Column, Outline, Term, channels
 from cnndsl.importer.variables import Code, Mix, Names, Variable
 from cnndsl.ops import registry
 from cnndsl.ops.base import Arg, Family
@@ -160,13 +159,15 @@ class _Maker:
         renderer = Renderer(self.blocks, self.defaults, ())
         lowered = self.lowered(outline.body)
         body = renderer.body(folded(lowered) if fold else lowered)
-        heads: dict[str, Any] = {outline.main: {}} if outline.main else {}
-        for head in outline.heads:
+        heads: dict[str, Any] = {}
+        for index, head in enumerate(outline.heads):
+            heads |= {outline.main: {}} if index == outline.place else {}
             told: dict[str, Any] = {"from": head.path}
             if head.body:
                 (node,) = renderer.body(self.lowered(head.body))
                 told["body"] = node["seq"] if isinstance(node, dict) and "seq" in node else node
             heads[head.name] = told | ({"train_only": True} if head.train_only else {})
+        heads |= {outline.main: {}} if outline.main else {}
         names = Names()
         for variable in renderer.every:
             names.give([variable], ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
@@ -12,10 +12,10 @@ from torch.utils._pytree import tree_flatten
 
 from cnndsl.importer.functions import HANDLERS, Arguments, Made, Unclear
 from cnndsl.importer.readings import op_of_function, op_of_module, target_of
-from cnndsl.importer.signatures import bound
+from cnndsl.importer.signatures import Parameters, bound
 from cnndsl.importer.steps import Network, Step
 from cnndsl.importer.tracing import BATCH, Event, Foreign, Trace, Value, Weight
-from cnndsl.ops.base import Op, Reject, Shape
+from cnndsl.ops.base import Family, Op, Reject, Shape
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
@@ -69,9 +69,10 @@ class _Converter:
         x = Shape(value.shape[1:])
         op = op_of_module(module, x)
         if op is None or not self.fits(op, (value,), result):
-            self.fail(event, f"{told}({module.extra_repr()}) of {x}")
+            self.fail(event, f"{told}({module.extra_repr()}) of {x}{_odd_state(module)}")
             return
-        self.add(event, op, (value,), result, named=True)
+        active = event.training if differs_in_training(op) else None
+        self.add(event, op, (value,), result, named=True, active=active)
 
     # --- functions ---
 
@@ -82,7 +83,7 @@ class _Converter:
         if parameters is not None:
             parameters = {n: v for n, v in parameters.items() if not isinstance(v, Value)}
         arguments = Arguments(event, parameters, self.sources)
-        handler = HANDLERS.get(bare)
+        handler = HANDLERS.get(bare) if event.inputs else None
         try:
             made = handler(arguments) if handler else self.general(bare, arguments)
         except Unclear as e:
@@ -92,7 +93,7 @@ class _Converter:
             self.fail(event, _told(target))
             return
         for item, result in zip(made, event.outputs, strict=True):
-            self.made(event, item, result)
+            self.made(event, item, result, parameters or {})
 
     def general(self, name: str, arguments: Arguments) -> list[Made] | None:
         """A function of one value that an op names as its own."""
@@ -102,7 +103,7 @@ class _Converter:
         op = op_of_function(name, arguments.parameters, arguments.x)
         return None if op is None else [Made(op, values)]
 
-    def made(self, event: Event, made: Made, result: Value) -> None:
+    def made(self, event: Event, made: Made, result: Value, parameters: Parameters) -> None:
         weights = [*made.weights]
         if made.op is None:
             self.same[result.id] = self.follow(made.inputs[0])
@@ -110,13 +111,8 @@ class _Converter:
         if not self.fits(made.op, made.inputs, result):
             self.fail(event, f"{_told(event.target)} of {Shape(result.shape[1:])}")
             return
-        training = event.kwargs.get("training")
-        if training is False and made.op.family.value == "regularization":
-            # It is another thing in training, if there it is told so: the two traces are compared.
-            self.add(event, made.op, made.inputs, result, active=False)
-        else:
-            active = training if isinstance(training, bool) else None
-            self.add(event, made.op, made.inputs, result, active=active, weights=weights)
+        active = parameters.get("training") if differs_in_training(made.op) else None
+        self.add(event, made.op, made.inputs, result, active=active, weights=weights)
 
     # --- steps ---
 
@@ -146,7 +142,9 @@ class _Converter:
         ids = tuple(self.follow(value) for value in inputs)
         shapes = tuple(Shape(value.shape[1:]) for value in inputs)
         shape = Shape(result.shape[1:])
-        self.steps.append(Step(result.id, path, named, op, ids, shapes, shape, active=active))
+        read = tuple(weight.path for weight in weights or ())
+        step = Step(result.id, path, named, op, ids, shapes, shape, active=active, weights=read)
+        self.steps.append(step)
 
     def fail(self, event: Event, fault: str) -> None:
         flat, _ = tree_flatten((event.args, dict(event.kwargs)))
@@ -154,14 +152,30 @@ class _Converter:
         weights = [leaf for leaf in flat if isinstance(leaf, Weight)]
         if foreign:
             fault += f", which reads {foreign[0].why}"
-        elif weights:
+        elif weights and f"`{weights[0].path}`" not in fault:
             fault += f", which reads the weight `{weights[0].path}`"
         ids = tuple(self.follow(value) for value in event.inputs)
         shapes = tuple(Shape(value.shape[1:]) for value in event.inputs)
         named = isinstance(event.target, nn.Module)
         for value in event.outputs:
             shape = Shape(value.shape[1:])
-            self.steps.append(Step(value.id, event.home, named, None, ids, shapes, shape, fault))
+            step = Step(value.id, event.home, named, None, ids, shapes, shape, fault)
+            self.steps.append(replace(step, weights=tuple(weight.path for weight in weights)))
+
+
+def differs_in_training(op: Op) -> bool:
+    """Whether an op computes another thing in training than in inference."""
+    statistics = bool(getattr(op, "track_running_stats", False))
+    return statistics or op.name == "rrelu" or op.family is Family.REGULARIZATION
+
+
+USUAL = frozenset({"weight", "bias", "running_mean", "running_var", "num_batches_tracked"})
+
+
+def _odd_state(module: nn.Module) -> str:
+    """What a module of PyTorch holds beside its own weights, as pruning and old weight norms do."""
+    odd = [name for name in module.state_dict() if name not in USUAL]
+    return f", which holds {', '.join(odd)}" if odd else ""
 
 
 def _told(target: Any) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from cnndsl.importer.readings import op_of_function
 from cnndsl.importer.signatures import Parameters
 from cnndsl.importer.steps import merge
@@ -64,11 +66,15 @@ class Arguments:
             return self.event.kwargs[name]
         return self.event.args[place] if len(self.event.args) > place else default
 
+    def pair(self) -> tuple[Any, Any]:
+        """The two operands of a sum or a product."""
+        return self.get("input", 0), self.get("other", 1)
+
     def dim(self, name: str, place: int, default: int, rank: int) -> int:
         """A dimension of the batch, counted from the first."""
         dim = self.get(name, place, default)
         if not isinstance(dim, int):
-            raise Unclear(f"along {dim}")
+            raise Unclear(f"along {said(dim)}")
         return dim % rank
 
 
@@ -90,16 +96,16 @@ def same(call: Arguments) -> list[Made]:
 def add(call: Arguments) -> list[Made]:
     if call.get("alpha", 9, 1) != 1:
         raise Unclear("with alpha")
-    first, second = call.event.args[0], call.get("other", 1)
+    first, second = call.pair()
     if isinstance(first, Value) and isinstance(second, Value):
         return [Made(merge("add"), (first, second))]
     if isinstance(second, int | float) and second == 0:
         return same(call)
-    raise Unclear(f"of {_said(second if isinstance(first, Value) else first)}")
+    raise Unclear(f"of {said(second if isinstance(first, Value) else first)}")
 
 
 def mul(call: Arguments) -> list[Made]:
-    first, second = call.event.args[0], call.get("other", 1)
+    first, second = call.pair()
     if isinstance(first, Value) and isinstance(second, Value):
         return [Made(merge("mul"), (first, second))]
     value, other = (first, second) if isinstance(first, Value) else (second, first)
@@ -107,11 +113,13 @@ def mul(call: Arguments) -> list[Made]:
         return [layer_scale(value, other)]
     if isinstance(other, int | float) and not isinstance(other, bool):
         return [Made(make("scale", by=float(other)), (value,))]
-    raise Unclear(f"of {_said(other)}")
+    raise Unclear(f"of {said(other)}")
 
 
 def layer_scale(value: Value, weight: Weight) -> Made:
     """A value times a weight that has a number for each channel."""
+    if not weight.learned:
+        raise Unclear(f"of the buffer `{weight.path}`")
     x = Shape(value.shape[1:])
     for last_dim in (False, True):
         op = make("layer_scale", last_dim=last_dim)
@@ -124,17 +132,34 @@ def layer_scale(value: Value, weight: Weight) -> Made:
 
 
 def div(call: Arguments) -> list[Made]:
-    by = call.get("other", 1)
+    value, by = call.pair()
+    if not isinstance(value, Value):
+        raise Unclear(f"of {said(value)} by a value")
     powers = {2.0**n for n in range(-10, 11)}
     if isinstance(by, int | float) and float(by) in powers and call.get("rounding_mode", 9) is None:
-        return [Made(make("scale", by=1 / by), (call.value,))]  # exact for powers of two alone
-    raise Unclear(f"by {_said(by)}")
+        return [Made(make("scale", by=1 / by), (value,))]  # exact for powers of two alone
+    raise Unclear(f"by {said(by)}")
 
 
-def _said(other: Any) -> str:
-    if isinstance(other, Weight):
-        return f"the weight `{other.path}`"
-    return other.why if isinstance(other, Foreign) else str(other)
+def said(item: Any) -> str:
+    """Something that stands in a call, as its author would write it."""
+    match item:
+        case Weight():
+            return f"the weight `{item.path}`" if item.learned else f"the buffer `{item.path}`"
+        case Foreign():
+            return item.why
+        case Value():
+            return "a value"
+        case slice():
+            ends = ["" if end is None else said(end) for end in (item.start, item.stop)]
+            return ":".join(ends if item.step is None else [*ends, said(item.step)])
+        case tuple() | list():
+            return ", ".join(map(said, item))
+        case _ if item is Ellipsis:
+            return "..."
+        case None | bool() | int() | float() | str():
+            return str(item)
+    return f"a {type(item).__name__}"
 
 
 # --- channels ---
@@ -142,17 +167,18 @@ def _said(other: Any) -> str:
 
 def cat(call: Arguments) -> list[Made]:
     parts = call.get("tensors", 0)
-    if not all(isinstance(part, Value) for part in parts):
-        raise Unclear("with a tensor that is no value of the network")
+    others = [part for part in parts if not isinstance(part, Value)]
+    if others:
+        raise Unclear(f"with {said(others[0])}")
     if call.dim("dim", 1, 0, len(parts[0].shape)) != 1:
-        raise Unclear(f"along dimension {call.get('dim', 1, 0)}")
+        raise Unclear(f"along dimension {said(call.get('dim', 1, 0))}")
     return same(call) if len(parts) == 1 else [Made(merge("concat"), tuple(parts))]
 
 
 def chunk(call: Arguments) -> list[Made]:
     """Equal parts of the channels, of `chunk`, `split` or `tensor_split`."""
     if call.dim("dim", 2, 0, len(call.value.shape)) != 1:
-        raise Unclear(f"along dimension {call.get('dim', 2, 0)}")
+        raise Unclear(f"along dimension {said(call.get('dim', 2, 0))}")
     count = len(call.event.outputs)
     if len({value.shape for value in call.event.outputs}) != 1:
         raise Unclear("into unequal parts")
@@ -163,14 +189,16 @@ def getitem(call: Arguments) -> list[Made]:
     index = call.event.args[1]
     slices = index if isinstance(index, tuple) else (index,)
     whole = len(call.value.shape) - len(slices)
-    if Ellipsis in slices or not all(isinstance(s, slice) for s in slices) or whole < 0:
-        raise Unclear(f"at {index}")
+    numbers = (end for s in slices if isinstance(s, slice) for end in (s.start, s.stop, s.step))
+    known = all(end is None or isinstance(end, int) for end in numbers)
+    if not all(isinstance(s, slice) for s in slices) or not known or whole < 0:
+        raise Unclear(f"[{said(index)}]")
     ranges = [
         range(size)[s]
         for size, s in zip(call.value.shape, (*slices, *[slice(None)] * whole), strict=True)
     ]
     if any(r.step != 1 for r in ranges):
-        raise Unclear(f"at {index}")
+        raise Unclear(f"[{said(index)}]")
     cut = [
         i for i, (r, size) in enumerate(zip(ranges, call.value.shape, strict=True)) if len(r) < size
     ]
@@ -202,7 +230,7 @@ def mean(call: Arguments) -> list[Made]:
     listed = list(dims) if isinstance(dims, list | tuple) else [dims]
     image = len(call.value.shape) == 4
     if not image or sorted(d % 4 for d in listed if isinstance(d, int)) != [2, 3]:
-        raise Unclear(f"over {dims}")
+        raise Unclear(f"over {'all' if dims is None else said(dims)}")
     name = (
         "global_max_pool"
         if "max" in str(getattr(call.event.target, "__name__", ""))
@@ -218,13 +246,13 @@ def mean(call: Arguments) -> list[Made]:
 def reshape(call: Arguments) -> list[Made]:
     """`view`, `reshape`, `squeeze` and the like, by what they make of the shape."""
     before, after = call.value.shape, call.result.shape
-    if before == after:
+    if before == after and not isinstance(call.get("dtype", 1), torch.dtype):
         return same(call)
     shuffled = _shuffle(call)
     if shuffled:
         return [shuffled]
-    if after[:1] != (BATCH,):
-        raise Unclear(f"to {list(after)}")
+    if after[:1] != (BATCH,) or before[:1] != (BATCH,):
+        raise Unclear("across the samples of a batch")
     if len(after) == 2 and after[1] == call.x.size:
         return [Made(make("flatten"), (call.value,))]
     if len(before) == 2 and len(after) == 4:
@@ -267,7 +295,7 @@ def flatten(call: Arguments) -> list[Made]:
 def permute(call: Arguments) -> list[Made]:
     rank = len(call.value.shape)
     if getattr(call.event.target, "__name__", "") == "permute":
-        given = call.event.args[1:] or (call.event.kwargs["dims"],)
+        given = call.event.args[1:] or (call.get("dims", 1, ()),)
         order = list(given[0]) if isinstance(given[0], list | tuple) else list(given)
     else:
         one, other = call.dim("dim0", 1, 0, rank), call.dim("dim1", 2, 0, rank)
@@ -276,8 +304,8 @@ def permute(call: Arguments) -> list[Made]:
     order = [dim % rank for dim in order]
     if order == list(range(rank)):
         return same(call)
-    if order[0] != 0 or rank > 4:
-        raise Unclear(f"to {order}")
+    if order[:1] != [0] or rank > 4:
+        raise Unclear(f"to {said(order)}")
     return [Made(make("permute", dims=[dim - 1 for dim in order[1:]]), (call.value,))]
 
 
@@ -286,7 +314,7 @@ def pad(call: Arguments) -> list[Made]:
     given["value"] = given.get("value") or 0.0
     op = op_of_function("pad", given, call.x)
     if op is None:
-        raise Unclear(f"by {given.get('pad')}")
+        raise Unclear(f"by {said(given.get('pad'))}")
     return [Made(op, (call.value,))]
 
 

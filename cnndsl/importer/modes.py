@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from torch import nn
+
 from cnndsl.importer.errors import Problem
-from cnndsl.importer.steps import Network, Step, needed
+from cnndsl.importer.steps import Network, needed
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,11 @@ def compare(training: Network, inference: Network) -> tuple[Heads, list[Problem]
         Problem(step.path, f"{step.kind} is active in inference too")
         for step in inference.steps
         if step.active
+    ]
+    problems += [
+        Problem(step.path, f"{step.kind} stays as in inference while the network trains")
+        for step in training.steps
+        if step.active is False
     ]
     lasting: list[str] = []
     for name, id in inference.outputs.items():
@@ -67,9 +74,35 @@ def _differences(training: Signature, inference: Signature) -> Iterator[Problem]
 
 
 def faults(network: Network) -> list[Problem]:
-    """What of a network no op expresses."""
-    return [Problem(step.path, step.fault) for step in network.steps if _is_fault(step)]
+    """What of a network no op expresses; what reads such a value stays silent."""
+    failed = {step.id for step in network.steps if step.op is None}
+    return [
+        Problem(step.path, step.fault)
+        for step in network.steps
+        if step.id in failed and not failed & set(step.inputs)
+    ]
 
 
-def _is_fault(step: Step) -> bool:
-    return step.op is None
+def misfits(
+    model: nn.Module,
+    is_leaf: Callable[[nn.Module], bool],
+    called: Mapping[str, int],
+    whole: Network,
+) -> Iterator[Problem]:
+    """Modules with weights that the forward pass uses several times, or that no output needs."""
+    used = {step.path for step in whole.steps}
+    read = {path for step in whole.steps for path in step.weights}
+    leaves = tuple(f"{path}." for path, m in model.named_modules() if path and is_leaf(m))
+    for path, module in model.named_modules():
+        if path.startswith(leaves):
+            continue  # what a module of PyTorch holds is its own affair
+        kind, times = type(module).__name__, called.get(path, 0)
+        names = [f"{path}.{n}" if path else n for n in (*module._parameters, *module._buffers)]
+        names = [name for name in names if name in model.state_dict()]
+        if names and times > 1:
+            yield Problem(path, f"{kind} is used {times} times with one weight")
+        elif names and is_leaf(module) and path not in used:
+            yield Problem(path, f"{kind} has weights that no output needs")
+        elif names and not is_leaf(module):
+            unread = [name for name in names if name not in read]
+            yield from (Problem(name, "is a weight that no output needs") for name in unread)

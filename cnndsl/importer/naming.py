@@ -11,19 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from cnndsl.importer.errors import ModelError, Problem
-from cnndsl.importer.structure import Head, Outline
-from cnndsl.importer.terms import Body, Term
+from cnndsl.importer.terms import Body, Head, Outline, Term
 from cnndsl.scopes import RESERVED
 
 SEGMENT = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
-def name(outline: Outline) -> Outline:
+def name(outline: Outline, input: int) -> Outline:
     """The outline with names, and with paths for the values that are taken up again."""
     terms = [*outline.body, *(term for head in outline.heads for term in head.body)]
     taken_up = {t.source for term in terms for t in term.walk() if t.kind == "take"}
     taken_up |= {head.source for head in outline.heads}
-    namer = _Namer({source for source in taken_up if source is not None})
+    namer = _Namer(input, {source for source in taken_up if source is not None})
     root = _Scope("", reserved=_wanted(terms))
     root.taken.add("input")
     body = namer.body(outline.body, root)
@@ -81,10 +80,14 @@ class _Scope:
 
 @dataclass
 class _Namer:
+    input: int
     taken_up: set[int]
     paths: dict[int, str] = field(default_factory=dict)
     """By value, its path in the spec."""
     problems: list[Problem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.paths[self.input] = "input"
 
     def body(self, body: Body, scope: _Scope) -> Body:
         return tuple(self.term(term, scope) for term in body)
@@ -136,6 +139,9 @@ class _Namer:
             return number, None
         if not SEGMENT.fullmatch(term.segment) or term.segment in RESERVED:
             self.problems.append(Problem(term.path, f"`{term.segment}` is no name in a spec"))
+        elif term.segment in scope.taken:
+            fact = f"`{term.segment}` is the name of another value in the spec"
+            self.problems.append(Problem(term.path, fact))
         return term.segment, term.segment
 
     # --- values that are taken up again ---
@@ -154,7 +160,7 @@ class _Namer:
         return replace(term, bodies=tuple(self.resolved(body, inner) for body in term.bodies))
 
     def relative(self, value: int, scope: str) -> str:
-        path = self.paths.get(value, "input")
+        path = self.paths[value]
         parts, ours = path.split("."), scope.split(".") if scope else []
         shared = 0
         while shared < min(len(ours), len(parts) - 1) and ours[shared] == parts[shared]:
@@ -171,13 +177,13 @@ class _Namer:
             if term.kind == "seq":
                 inner = _Scope(root.join(label), reserved=_wanted(term.bodies[0]))
                 term = replace(term, bodies=(self.body(term.bodies[0], inner),))
+            value = _result(term)
+            if value is not None:
+                self.paths[value] = root.join(label)
             term = replace(term, name=(None,))
-            path = self.source(head.source)
+            path = self.paths[head.source]
             return replace(head, name=label, body=self.resolved((term,), ""), path=path)
         if head.body:
             problem = Problem(head.body[-1].path, f"the output `{head.name}` is no module's alone")
             self.problems.append(problem)
-        return replace(head, path=self.source(head.source))
-
-    def source(self, value: int) -> str:
-        return self.paths.get(value, "input")
+        return replace(head, path=self.paths[head.source])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from cnndsl.importer.signatures import Parameters, bound, held, plain, resolve, signature_of
@@ -81,12 +82,26 @@ def op_of_module(module: nn.Module, x: Shape) -> Op | None:
     if signature is None:
         return None
     names = {n: p.default for n, p in signature.parameters.items()}
-    return _match(module_readings().get(target, ()), held(module, names), x)
+    state = _state(module)
+    ops = _matches(module_readings().get(target, ()), held(module, names), x)
+    return next((op for op in ops if _state_of(op, x) == state), None)
 
 
 def op_of_function(name: str, parameters: Parameters, x: Shape) -> Op | None:
     """The op that a function of this name computes, given its parameters without the input."""
-    return _match(function_readings().get(name, ()), parameters, x)
+    return next(_matches(function_readings().get(name, ()), parameters, x), None)
+
+
+def _state(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+
+
+def _state_of(op: Op, x: Shape) -> dict[str, tuple[int, ...]]:
+    """What the op's own module holds, by name and shape."""
+    call = op.module(x)
+    assert call is not None
+    with torch.device("meta"):
+        return _state(resolve(call.target)(*call.args, **dict(call.kwargs)))
 
 
 def target_of(module: nn.Module) -> str:
@@ -101,16 +116,15 @@ def target_of(module: nn.Module) -> str:
     return ""
 
 
-def _match(readings: tuple[Reading, ...], found: Parameters, x: Shape) -> Op | None:
-    """The first op that takes the input and makes a call with these very parameters."""
+def _matches(readings: tuple[Reading, ...], found: Parameters, x: Shape) -> Iterator[Op]:
+    """The ops that take the input and make a call with these very parameters."""
     for reading in readings:
         for op in reading.candidates(found):
             told = _made(op, reading.side, x)
             if told is None or told[0] != reading.target:
                 continue
             if all(value == found[name] for name, value in told[1].items() if name in found):
-                return op
-    return None
+                yield op
 
 
 # --- what the ops tell ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -57,23 +57,32 @@ def bound(
     except TypeError:
         return None
     given.apply_defaults()
-    return {n: plain(v) for n, v in given.arguments.items() if n not in IGNORED}
+    return {n: stored(n, v) for n, v in given.arguments.items() if n not in IGNORED}
 
 
-def held(module: nn.Module, names: Mapping[str, Any]) -> Parameters:
+def held(module: nn.Module, names: Iterable[str]) -> Parameters:
     """The values of constructor parameters as an instance holds them, where it does.
 
-    A weight stands for the truth value that asked for it.
+    A weight stands for the truth value that asked for it; what has no weights asked for no bias.
     """
     values: Parameters = {}
+    if False in (getattr(module, name, None) for name in ("affine", "elementwise_affine")):
+        names = [name for name in names if name != "bias"]
     for name in names:
         if not hasattr(module, name):
             continue
         value = getattr(module, name)
         if isinstance(value, Tensor) or (value is None and name == "bias"):
             value = value is not None
-        values[name] = plain(value)
+        values[name] = stored(name, value)
     return values
+
+
+def stored(name: str, value: Any) -> Any:
+    """An argument to compare; of a shape, how many sizes it has counts too."""
+    if name == "normalized_shape":
+        return tuple(value) if isinstance(value, list | tuple) else (value,)
+    return plain(value)
 
 
 def plain(value: Any) -> Any:

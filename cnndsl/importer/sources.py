@@ -6,10 +6,10 @@ import copy
 import importlib
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from torch import nn
 
 from cnndsl.diagnostics import suggest
 from cnndsl.importer.errors import ModelError
+from cnndsl.importer.guarding import Raised, place, said
 
 DEFAULT_INPUT = (3, 224, 224)
 
@@ -29,26 +30,39 @@ class Subject:
     about: str
     make: Callable[[], nn.Module]
     input: tuple[int, ...]
+    by_call: bool = True
+    """Whether `make` gives a new instance each time."""
 
     def on_meta(self) -> nn.Module:
-        """The network without data; one that cannot be made so is made, and then emptied."""
+        """A new instance without data; one that cannot be made so is copied, and then emptied."""
+        if self.by_call:
+            try:
+                with torch.device("meta"):
+                    model = self.model()
+                if all(tensor.is_meta for tensor in model.state_dict().values()):
+                    return model
+            except ModelError:
+                pass
+        made = self.made
         try:
-            with torch.device("meta"):
-                model = self.model()
-            if all(tensor.is_meta for tensor in model.state_dict().values()):
-                return model
-        except ModelError:
-            pass
-        return copy.deepcopy(self.model()).to("meta")
+            return copy.deepcopy(made).to("meta")
+        except Raised as e:
+            fact = f"{self.name} cannot be copied{place(e)}: {said(e)}"
+            raise ModelError(fact, "name a function that makes the network") from e
+
+    @cached_property
+    def made(self) -> nn.Module:
+        """The network with its numbers, which is never run."""
+        return self.model()
 
     def model(self) -> nn.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of time that a torchvision network's weights take
             try:
                 model = self.make()
-            except Exception as e:
-                fact = f"{self.name} cannot be made: {type(e).__name__}: {_line(e)}"
-                raise ModelError(fact, f"raised {_place(e)}") from e
+            except Raised as e:
+                fact = f"{self.name} cannot be made: {said(e)}"
+                raise ModelError(fact, f"raised{place(e)}" if place(e) else "") from e
         if not isinstance(model, nn.Module):
             fact = f"{self.name} gives {type(model).__name__}, no nn.Module"
             raise ModelError(fact, "name a class of networks, or a function that returns one")
@@ -85,8 +99,8 @@ def _factory(module: str, attribute: str) -> Subject:
         sys.path.insert(0, os.getcwd())
     try:
         found: Any = importlib.import_module(module)
-    except Exception as e:
-        fact = f"cannot import {module}: {type(e).__name__}: {_line(e)}"
+    except Raised as e:
+        fact = f"cannot import {module}{place(e)}: {said(e)}"
         raise ModelError(fact, "give a module as Python imports it, from this folder") from e
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -95,22 +109,13 @@ def _factory(module: str, attribute: str) -> Subject:
     if not isinstance(found, nn.Module) and not callable(found):
         fact = f"{module}:{attribute} is {type(found).__name__}"
         raise ModelError(fact, "name a class of networks, or a function that returns one")
-    make = (lambda: found) if isinstance(found, nn.Module) else found
+    by_call = not isinstance(found, nn.Module)
+    make = found if by_call else lambda: found
     about = f"{attribute} of {module}, imported"
-    return Subject(attribute.rpartition(".")[2], about, make, DEFAULT_INPUT)
+    return Subject(attribute.rpartition(".")[2], about, make, DEFAULT_INPUT, by_call)
 
 
 def _close(word: str, known: list[str]) -> str:
     """A name that is nearly the word, as a question; nothing where there is none."""
     help = suggest(word, known)
     return help if help.startswith("did you mean") else ""
-
-
-def _line(e: BaseException) -> str:
-    return str(e).strip().split("\n")[0]
-
-
-def _place(e: BaseException) -> str:
-    """The file and line that raised an exception."""
-    last = traceback.extract_tb(e.__traceback__)[-1]
-    return f"at {last.filename}:{last.lineno}"

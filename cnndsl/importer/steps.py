@@ -26,7 +26,9 @@ class Step:
     shape: Shape
     fault: str = ""
     active: bool | None = None
-    """For a function that is told whether it trains: what it was told."""
+    """Whether what differs in training runs as in training."""
+    weights: tuple[str, ...] = ()
+    """The paths of the weights that a function reads itself."""
 
     @property
     def kind(self) -> str:

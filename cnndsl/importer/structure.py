@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field, replace
 
-from cnndsl.importer.errors import ModelError, Problem
+from cnndsl.importer.confirming import confirm
 from cnndsl.importer.modes import Heads
 from cnndsl.importer.scopes import Group, Member
-from cnndsl.importer.steps import Network, Step
-from cnndsl.importer.terms import Body, Channels, Term
+from cnndsl.importer.steps import Network, Step, needed
+from cnndsl.importer.terms import Body, Channels, Head, Outline, Term
 from cnndsl.ops.base import Shape
 
 MERGES = ("concat", "add", "mul")
@@ -17,54 +17,34 @@ LONG = 2
 """What a skip connection passes by is nested in it if it is no longer than this."""
 
 
-@dataclass(frozen=True)
-class Head:
-    """An output beside the main one: the value it starts from, and what follows."""
-
-    name: str
-    source: int
-    body: Body
-    train_only: bool
-    path: str = ""
-    """The path of that value, once it has one."""
-
-
-@dataclass(frozen=True)
-class Outline:
-    """The network as terms, without names yet."""
-
-    body: Body
-    main: str
-    """The name of the main output, empty where it is the only one."""
-    heads: tuple[Head, ...]
-
-
 def outline(network: Network, root: Group, heads: Heads) -> Outline:
+    """The network as terms; ModelError where its flow of values cannot be written as such."""
     shapes = {network.input: network.shape} | {s.id: s.shape for s in network.steps}
     level = _Level(root, shapes, {network.input})
-    main, *others = heads.lasting
+    main = _main(network, heads)
     body = level.chain(network.input, network.outputs[main])
     given: list[Head] = []
-    for name in [*others, *heads.train_only]:
-        end = network.outputs[name]
-        source = level.branching(end)
-        tail = level.chain(source, end)
-        given.append(Head(name, source, tail, name in heads.train_only))
+    for name in [*heads.lasting, *heads.train_only]:
+        if name != main:
+            end = network.outputs[name]
+            source = level.branching(end)
+            tail = level.chain(source, end)
+            given.append(Head(name, source, tail, name in heads.train_only))
     ordered = [next(h for h in given if h.name == n) for n in network.outputs if n != main]
-    _confirm(network, body, given)
-    return Outline(body, main if given else "", tuple(ordered))
+    found = Outline(body, main if given else "", tuple(ordered), list(network.outputs).index(main))
+    confirm(network, found, main, given)
+    return found
 
 
-def _confirm(network: Network, body: Body, heads: list[Head]) -> None:
-    """Every step stands in the outline once."""
-    terms = [*body, *(term for head in heads for term in head.body)]
-    found = [t.source for term in terms for t in term.walk() if t.kind not in ("seq", "take")]
-    merged = {step.id for step in network.steps if step.kind != "share"}
-    lost = merged - set(found)
-    if lost:
-        steps = [step for step in network.steps if step.id in lost]
-        problems = [Problem(step.path, f"{step.kind} has no place in the spec") for step in steps]
-        raise ModelError("the flow of values cannot be written as a spec", "", problems)
+def _main(network: Network, heads: Heads) -> str:
+    """The output that the body ends with: the one whose way leads over most of the others."""
+    ends = [network.outputs[name] for name in heads.lasting]
+
+    def passed(name: str) -> int:
+        on_the_way = needed(network.steps, [network.outputs[name]])
+        return sum(end in on_the_way for end in ends)
+
+    return max(heads.lasting, key=passed)
 
 
 @dataclass

@@ -101,6 +101,30 @@ class Term:
                 yield from term.walk()
 
 
+@dataclass(frozen=True)
+class Head:
+    """An output beside the main one: the value it starts from, and what follows."""
+
+    name: str
+    source: int
+    body: Body
+    train_only: bool
+    path: str = ""
+    """The path of that value, once it has one."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The network as terms, without names yet."""
+
+    body: Body
+    main: str
+    """The name of the main output, empty where it is the only one."""
+    heads: tuple[Head, ...]
+    place: int = 0
+    """How many of the heads come before the main output."""
+
+
 def mapped(function: Callable[[Any], Any], column: Any) -> Any:
     """The column with each value replaced, also within the rounds of loops."""
     if isinstance(column, Rows):

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map
 
-from cnndsl.importer.errors import ModelError, Problem
+from cnndsl.importer.errors import ModelError
+from cnndsl.importer.guarding import Raised, place, said
 
 BATCH = 3
 """Samples in the traced batch: a size that reshapings are compared with."""
@@ -37,6 +38,8 @@ class Weight:
 
     path: str
     shape: tuple[int, ...]
+    learned: bool
+    """Whether it is a parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Event:
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     outputs: tuple[Value, ...]
+    training: bool | None = None
+    """For a module, whether it runs as in training."""
 
     @property
     def inputs(self) -> tuple[Value, ...]:
@@ -92,29 +97,32 @@ def trace(
     with recorder.hooked(), torch.no_grad(), recorder:
         try:
             result = model(x)
-        except (ModelError, KeyboardInterrupt):
-            raise
-        except Exception as e:
+        except Raised as e:
             raise _failed(e, recorder, shape) from e
     outputs = {name: recorder.output(tensor, name) for name, tensor in _named(result)}
+    if not outputs:
+        when = "training" if training else "inference"
+        raise ModelError(f"the forward pass returns no tensor in {when}", "does it `return` one?")
     return Trace(input, tuple(recorder.events), outputs, recorder.called)
 
 
-def _failed(e: Exception, recorder: _Recorder, shape: Sequence[int]) -> ModelError:
+def _failed(e: BaseException, recorder: _Recorder, shape: Sequence[int]) -> ModelError:
     """The error of a forward pass, in words: where it was, and what stood in the way."""
     path = recorder.path
-    where = f"`{path}`" if path else "the forward pass"
-    text = str(e).strip().split("\n")[0]
+    where = (f"`{path}`" if path else "the forward pass") + place(e)
     sizes = ", ".join(map(str, shape))
-    if isinstance(e, NotImplementedError | RuntimeError) and "meta" in text.lower():
-        fact = f"the forward pass depends on the data, in {where}: {text}"
+    of_meta = isinstance(e, NotImplementedError | RuntimeError | TypeError)
+    if of_meta and "meta" in str(e).lower():
+        fact = f"the forward pass depends on the data, in {where}: {said(e)}"
         return ModelError(fact, "a spec's path through the network is the same for every input")
-    fact = f"the network does not take [{sizes}], in {where}: {type(e).__name__}: {text}"
+    fact = f"the network does not take [{sizes}], in {where}: {said(e)}"
     return ModelError(fact, "give the shape of one sample by --input C,H,W")
 
 
 def _named(result: Any) -> Iterator[tuple[str, Tensor]]:
     """What a forward pass returned, by name: fields, keys or places; None is left out."""
+    if result is None:
+        return
     if isinstance(result, Tensor):
         yield "output", result
         return
@@ -149,8 +157,8 @@ class _Recorder(TorchFunctionMode):
 
     def __post_init__(self) -> None:
         super().__init__()
-        named = [*self.model.named_parameters(), *self.model.named_buffers()]
-        self.weights = {id(tensor): name for name, tensor in named}
+        learned = {id(t): (name, True) for name, t in self.model.named_parameters()}
+        self.weights = {id(t): (name, False) for name, t in self.model.named_buffers()} | learned
         self.arguments: list[tuple[Any, Any]] = []
 
     @property
@@ -170,7 +178,8 @@ class _Recorder(TorchFunctionMode):
         if not isinstance(item, Tensor):
             return item
         if id(item) in self.weights:
-            return Weight(self.weights[id(item)], tuple(item.shape))
+            path, learned = self.weights[id(item)]
+            return Weight(path, tuple(item.shape), learned)
         return self.values.get(id(item)) or Foreign(tuple(item.shape), "a tensor made in it")
 
     def output(self, tensor: Tensor, name: str) -> Value:
@@ -206,8 +215,23 @@ class _Recorder(TorchFunctionMode):
         flat, _ = tree_flatten((args, dict(kwargs)))
         before = [(t, t._version) for t in flat if isinstance(t, Tensor)]
         told_args, told_kwargs = tree_map(self.read, (tuple(args), dict(kwargs)))
-        result = func(*args, **kwargs)
+        result = self.apart(func(*args, **kwargs), before)
         self.record(self.path, func, told_args, told_kwargs, result, before)
+        return result
+
+    def apart(self, result: Any, before: Sequence[tuple[Tensor, int]]) -> Any:
+        """The result with another tensor where a call gives the very one that it takes.
+
+        A dropout does so in inference: its value is one of its own, whatever reads the other.
+        """
+        same = {id(t) for t, version in before if t._version == version} - self.weights.keys()
+
+        def other(item: Any) -> Any:
+            return item.view_as(item) if isinstance(item, Tensor) and id(item) in same else item
+
+        self.within += 1
+        result = tree_map(other, result)
+        self.within -= 1
         return result
 
     def record(
@@ -225,7 +249,8 @@ class _Recorder(TorchFunctionMode):
         if not tensors or any(id(tensor) in self.weights for tensor in tensors):
             return
         outputs = tuple(self.fresh(tensor) for tensor in tensors)
-        self.events.append(Event(home, target, args, kwargs, outputs))
+        training = target.training if isinstance(target, nn.Module) else None
+        self.events.append(Event(home, target, args, kwargs, outputs, training))
 
     # --- modules ---
 
@@ -256,36 +281,16 @@ class _Recorder(TorchFunctionMode):
 
         return enter
 
-    def leaving(self, path: str) -> Callable[..., None]:
-        def leave(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+    def leaving(self, path: str) -> Callable[..., Any]:
+        def leave(module: nn.Module, args: Any, kwargs: Any, result: Any) -> Any:
             if self.within:
                 self.within -= 1
                 if self.within:
-                    return
+                    return result
+                result = self.apart(result, self.before)
                 told_args, told_kwargs = self.arguments.pop()
                 self.record(path, module, told_args, told_kwargs, result, self.before)
             self.stack.pop()
+            return result
 
         return leave
-
-
-def misfits(
-    model: nn.Module, is_leaf: Callable[[nn.Module], bool], trace: Trace
-) -> Iterator[Problem]:
-    """Modules with weights that the forward pass uses several times, or never."""
-    read = {
-        leaf.path
-        for event in trace.events
-        for leaf in tree_flatten((event.args, dict(event.kwargs)))[0]
-        if isinstance(leaf, Weight)
-    }
-    leaves = tuple(f"{path}." for path, m in model.named_modules() if path and is_leaf(m))
-    for path, module in model.named_modules():
-        if path.startswith(leaves):
-            continue  # what a module of PyTorch holds is its own affair
-        own = dict([*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)])
-        times = trace.called.get(path, 0)
-        if own and times > 1:
-            yield Problem(path, f"{type(module).__name__} is used {times} times with one weight")
-        elif own and not times and not any(f"{path}.{name}" in read for name in own):
-            yield Problem(path, f"{type(module).__name__} has weights that no output needs")
