@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any, NoReturn
+from typing import Any
 
 from starlette.requests import Request
 
@@ -20,7 +20,7 @@ Asked = dict[str, Any]
 async def read(request: Request, keys: Collection[str]) -> Asked:
     """The object in the body, which may have these keys; raises RefusedError."""
     try:
-        found = json.loads(await body(request), parse_constant=_refuse)
+        found = json.loads(await body(request))
     except (ValueError, RecursionError):
         raise RefusedError(400, "the body is no JSON") from None
     if not isinstance(found, dict):
@@ -29,10 +29,6 @@ async def read(request: Request, keys: Collection[str]) -> Asked:
     if odd:
         raise RefusedError(400, f"`{ascii(odd[0])[1:-1]}` is no setting")
     return found
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not of JSON")
 
 
 def text_of(asked: Asked, key: str, default: str | None = None) -> str:

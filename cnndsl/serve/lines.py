@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 _END = re.compile("\r\n|\r|\n")
-MAX_COMPARED = 2000
+MAX_COMPARED = 10_000
 """Changed lines among which equal ones are looked for."""
 
 
