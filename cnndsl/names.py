@@ -12,8 +12,8 @@ from itertools import chain
 from cnndsl import syntax
 from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import KEYWORDS, Expr, names
+from cnndsl.hints import nearest_op
 from cnndsl.ops import registry
-from cnndsl.validate import nearest_op
 
 
 def check_names(spec: syntax.Spec, report: Report) -> None:

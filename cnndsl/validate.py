@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from cnndsl import source
 from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import show
+from cnndsl.flow import flow
+from cnndsl.hints import Fits, in_scope, nearest_key, nearest_op, number_hint, shape_hint, text_hint
 from cnndsl.ops import registry
+from cnndsl.parse import ATTRIBUTES, COMPANIONS
 from cnndsl.schema import IDENTIFIER, SHARED, STRUCTURES, spec_schema
 from cnndsl.source import Located
-from cnndsl.strays import TEMPLATE, Stray, stray
-
-MAX_LISTED = 40
-"""How many known words a message lists at the most."""
+from cnndsl.strays import Stray, stray
 
 
 @cache
@@ -62,8 +62,7 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
             what = "op or attribute" if node else "key"
             for entry in value.entries if isinstance(value, source.Mapping) else ():
                 if entry.name not in known and not _matches(entry.name, patterns):
-                    near = _remedy if node else _nearest_key
-                    help = near(entry.name, value, root, known)
+                    help = _key_hint(error, entry, value, root)
                     yield entry.key.span, f"unknown {what} `{entry.name}`{_where(path)}", help
         case "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
@@ -84,41 +83,59 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
             names = next(option["enum"] for option in error.schema["anyOf"] if "enum" in option)
             yield value.span, f"unknown op `{word}`", nearest_op(word, [*names, *_blocks(root)])
         case _:
-            yield value.span, _expected(error, path), _hint(error, path)
+            unknown = _unknown_block(error, path, root)
+            if unknown:
+                yield _op_span(root, path), f"unknown block `{path[-1]}`", unknown
+                return
+            yield value.span, _expected(error, path), _hint(error, path, root)
+
+
+def _key_hint(error: Any, entry: source.Entry, holder: Located, root: Located) -> str:
+    """What to write for an unknown key, so that its value is of the right kind."""
+    schemas = error.schema.get("properties", {})
+    value = source.plain(entry.value)
+    assert isinstance(holder, source.Mapping)
+
+    def fits(key: str) -> bool:
+        return key not in schemas or _fits(schemas[key])(value)
+
+    if _is_node(error):
+        return _remedy(entry.name, holder, root, sorted(schemas), fits)
+    return nearest_key(entry.name, holder, schemas, fits)
 
 
 def _is_node(error: Any) -> bool:
     return "when" in error.schema.get("properties", {}) and "conv" in error.schema["properties"]
 
 
-def _nearest_key(word: str, holder: Located, root: Located, known: list[str]) -> str:
-    return suggest(word, known)
-
-
-def _remedy(word: str, node: Located, root: Located, known: list[str]) -> str:
+def _remedy(word: str, node: source.Mapping, root: Located, known: list[str], fits: Fits) -> str:
     """What to do about an unknown word in a node: mostly it belongs elsewhere."""
     ops = registry()
-    for entry in node.entries if isinstance(node, source.Mapping) else ():
+    for entry in node.entries:
         if entry.name in ops and word in ops[entry.name].args:
-            return f"an argument stands within the op: `{entry.name}: {{{word}: …}}`"
-    return nearest_op(word, [*known, *_blocks(root)])
+            args = source.plain(entry.value)
+            primary = next((arg.name for arg in ops[entry.name].args.values() if arg.primary), "")
+            given = args if isinstance(args, dict) else {} if args is None else {primary: args}
+            whole = flow({entry.name: given | {word: source.plain(node.index[word].value)}})[1:-1]
+            return f"an argument stands within the op: `{whole}`"
+    if word in ("activation", "act"):
+        return nearest_key(word, node, [], lambda _: True)
+    held = [entry.name for entry in node.entries if entry.name != word]
+    if not any(_names_op(name) for name in held):
+        return nearest_op(word, [*known, *_blocks(root)], fits)
+    companions = [name for op in held for name in COMPANIONS.get(op, ())]
+    near = nearest_key(word, node, [*ATTRIBUTES, *companions], fits)
+    own = nearest_op(word, [name for name in known if _names_op(name)])
+    if own and not near.startswith("did"):
+        return f"an op is a node of its own, behind this one: `- {own.split('`')[1]}`"
+    return near
 
 
-def nearest_op(word: str, known: list[str]) -> str:
-    """The op or block that is meant by a word: by its spelling elsewhere, or the nearest one."""
-    bare = _bare(word.removeprefix("nn."))
-    for name in known:
-        if _bare(name) == bare and name != word:
-            return f"did you mean `{name}`?"
-    for name, op in registry().items():
-        if _bare(op.__name__) == bare and not op.internal:
-            return f"the op is `{name}`"
-    near = suggest(word, known)
-    return near if near.startswith("did") or len(known) <= MAX_LISTED else ""
-
-
-def _bare(word: str) -> str:
-    return word.lower().replace("_", "")
+def _names_op(word: str) -> bool:
+    beside = ("do", "with", *ATTRIBUTES)
+    return (word in registry() or word in STRUCTURES or "A" <= word[:1] <= "Z") and (
+        word not in beside
+    )
 
 
 def _blocks(root: Located) -> list[str]:
@@ -189,36 +206,39 @@ _PLAIN = ("body", "do", "shortcut", "expect", "blocks", "variants", "outputs")
 """Keys that hold named things of one sort, which go by their own names."""
 
 
-def _hint(error: Any, path: list[str | int]) -> str:
+def _hint(error: Any, path: list[str | int], root: Located) -> str:
     """The remedy for a value of another type than is taken."""
     facts = list(SHARED["facts"]["properties"])
     if len(path) == 2 and path[0] == "expect" and path[1] not in facts:
         return suggest(str(path[1]), facts)
-    if path and error.schema.get("description") == SHARED["args"]["description"]:
-        return nearest_op(str(path[-1]), [])
-    return _text_hint(error, error.instance) if isinstance(error.instance, str) else ""
+    if path[:1] == ["input"] and (without := _without_batch(root)):
+        return f"the batch is left out: `input: {without}`"
+    if error.schema.get("description") == SHARED["shape"]["description"]:
+        return shape_hint(error.instance)
+    if not isinstance(error.instance, str):
+        return number_hint(path[-1] if path else "", error.instance)
+    pattern = str(error.schema.get("pattern")) if error.validator in ("pattern", "type") else ""
+    names = in_scope(root, path)
+    return text_hint(error.instance, _words(error), pattern, names, _fits(error.schema))
 
 
-def _text_hint(error: Any, text: str) -> str:
-    if TEMPLATE.search(text):
-        return f"write `{TEMPLATE.sub(lambda found: f'$({found[1]})', text)}`"
-    if re.fullmatch(r"\([^()]*,[^()]*\)", text):
-        return f"write `[{text[1:-1]}]`"
-    words = _words(error)
-    choices = re.findall(r"`(\w[\w-]*)`", words)
-    if choices and (near := suggest(text, choices)).startswith("did"):
-        return near
-    if text and not isinstance(source.resolve(text), str):
-        return f"write {text} without the quotation marks"
-    if text.lower() in ("yes", "no", "on", "off") and "true or false" in words:
-        return "YAML 1.2 has `true` and `false` only"
-    if error.validator not in ("pattern", "type") or "$" not in str(error.schema.get("pattern")):
+def _fits(schema: Any) -> Callable[[Any], bool]:
+    return lambda value: bool(_validator().evolve(schema=schema).is_valid(value))
+
+
+def _unknown_block(error: Any, path: list[str | int], root: Located) -> str:
+    """The op that a block's name means, where no block of that name is in the file."""
+    if error.schema.get("description") != SHARED["args"]["description"] or not path:
         return ""
-    if len(choices) < 2 and re.fullmatch(r"[A-Za-z_]\w{0,40}", text):
-        return f"an expression is written ${text} or $(…)"
-    if re.fullmatch(r"[\w\s.*+/()%-]{1,60}", text) and re.search(r"[*+/%-]", text):
-        return f"an expression is written $({text})"
-    return ""
+    word = str(path[-1])
+    return "" if word in _blocks(root) else nearest_op(word, [])
+
+
+def _without_batch(root: Located) -> str:
+    """The input's shape without a first size that is no number, as of a batch."""
+    sizes = source.plain(root).get("input")
+    batch = isinstance(sizes, list) and len(sizes) == 4 and sizes[0] in (None, -1, "N", "B", "?")
+    return flow(sizes[1:]) if batch else ""
 
 
 def _where(path: list[str | int]) -> str:

@@ -39,6 +39,18 @@ def follow(text: str, diagnostic: Diagnostic) -> str:
     instead = re.search(r"(?:write|did you mean|the op is) `([^`]+)`", help)
     if instead:
         return text[:start] + instead[1] + text[end:]
+    node = re.search(r"a node of its own, behind this one: `([^`]+)`", help)
+    if node:  # the argument goes, and the node follows on a line of its own
+        word = lines[span.line - 1][span.column - 1 : span.end_column - 1]
+        lines[span.line - 1] = re.sub(rf",? ?{word}: ?[^,}}]*", "", lines[span.line - 1])
+        return "\n".join([*lines[: span.line], f"  {node[1]}", *lines[span.line :]])
+    within = re.search(r"an argument stands within the op: `([^`]+)`", help)
+    if within:
+        lines[span.line - 1] = f"  - {{{within[1]}}}"
+        return "\n".join(lines)
+    line = re.search(r"`(input: [^`]+)`", help)
+    if line:
+        return re.sub(r"^input: .*$", line[1], text, count=1, flags=re.MULTILINE)
     raise AssertionError(f"cannot be followed: {diagnostic}")
 
 

@@ -103,3 +103,61 @@ def test_prose_is_not_blamed_for_another_fault(tmp_path: Path) -> None:
 def test_arguments_by_name(call: str, plain: str) -> None:
     for value in range(1, 100, 7):
         assert evaluate(parse(call), {"v": value}) == evaluate(parse(plain), {"v": value})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "params: {six: 6}\nbody: [{conv: six}]\n",
+        "params: {six: 6, half: 0.5}\nbody: [{conv: {out: six}}, {dropout: half}]\n",
+        "params: {six: 6}\nbody: [{conv: sixx}]\n",
+        "params: {six: 6}\nbody: [{conv: 2 * six + 1}]\n",
+        "params: {ks: [3, 5]}\nbody: [{for: {k: $ks}, do: [{conv: {out: 8, kernel: k}}]}]\n",
+        "let: {w: 4}\nblocks: {A: {params: {out: int}, body: [{conv: out}, {conv: w}]}}\n"
+        "body: [{A: {out: 3}}]\n",
+        "body: [{conv: x.channels * 2}]\n",
+        "body: [{conv: {out: 8, bias: yes}}, {conv: {out: 8, bias: None}}]\n",
+        "body: [{upsample: {scale: 2, align_corners: None}}]\n",
+        "body: [{conv: {out: '8'}}]\n",
+        "body: [{conv: {out: 8, padding: valid}}]\n",
+        "body: [{conv: 8}]\ninit: {conv: {weight: he_normal, bias: zeros}}\n",
+        "body: [{conv: 8}]\ninit: {conv: {weight: {he_normal: {}}, bias: ones}}\n",
+        "body: [{conv: 8}]\ninit: {conv: {weight: {glorot_uniform: {}}}}\n",
+        "body: [{conv: 8}]\ninit: {conv: {weight: {normal: 0.02}}}\n",
+        "body: [{conv: 8}]\ninit: {conv: {weight: {normal: {stddev: 0.1}}}}\n",
+        "body:\n  - {conv: {out: 8, activation: relu}}\n  - bn\n",
+        "body:\n  - {conv: 8, activation: ReLU}\n  - bn\n",
+        "body:\n  - {conv: 8, rellu: }\n  - {conv: 8, batch_norm: }\n",
+        "body:\n  - {conv: 8, kernel: 3}\n  - {max_pool: , kernel: 2}\n",
+        "body: [{conv: {filters: 8, kernel_size: 3, strides: 2, use_bias: false}}]\n",
+        "body: [{Conv2D: {out: 8}}, MaxPool2d: {kernel: 2}, GlobalAveragePooling2D, Dense: 10]\n",
+        "body: [{nn.Conv2d: 8}, BatchNormalization, ReLU, maxpool: 2, batch_norm, Swish]\n",
+        "input: 784\nbody: [{linear: 10}]\n",
+        "input: 3x32x32\nbody: [{conv: 10}]\n",
+        "input: (3, 32, 32)\nbody: [{conv: 10}]\n",
+        "input: [null, 3, 32, 32]\nbody: [{conv: 10}]\n",
+        "input: [-1, 3, 32, 32]\nbody: [{conv: 10}]\n",
+    ],
+)
+def test_words_of_others(text: str, tmp_path: Path) -> None:
+    assert_helps(text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "not_said"),
+    [
+        ("body: [{conv: six}]", "$six"),
+        ("params: {six: [6]}\nbody: [{conv: six}]", "$six"),
+        ("params: {valid: true}\nbody: [{conv: {out: 8, padding: valid}}]", "$valid"),
+        ("params: {width: 8}\nbody: [{conv: height * 2}]", "$(height"),
+        ("body: [{conv: {out: 8, activation: 0.5x}}]", "dilation"),
+        ("body: [{conv: {out: 8, dilations: true}}]\ninit: {}", "$"),
+        ("body: [{conv: {out: 8, kernel: 3, kernal: 5}}]", "did you mean"),
+        ("body: [{conv: 8, from: input, form: input}]", "did you mean"),
+    ],
+)
+def test_nothing_is_said_that_leads_to_the_next_error(
+    text: str, not_said: str, tmp_path: Path
+) -> None:
+    for error in told(f"{INPUT}{text}\n", tmp_path):
+        assert not_said not in error.help
