@@ -163,11 +163,11 @@ def test_a_save_keeps_attributes(file: Path) -> None:
     assert os.getxattr(file, "user.author") == b"somebody"
 
 
-@pytest.mark.parametrize("refused", ["fchown", "fchmod", "mkstemp"])
+@pytest.mark.parametrize("refused", ["fchown", "fchmod", "mkstemp", "link"])
 def test_what_no_new_file_can_be_made_like_is_written_over(
     refused: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As for the file of another account, or in a folder that may only be read."""
+    """As for the file of another account, in a folder that may only be read, without links."""
 
     def fail(*_: object, **__: object) -> None:
         raise PermissionError(1, "not permitted")

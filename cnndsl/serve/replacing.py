@@ -48,15 +48,14 @@ def replace(path: Path, before: bytes, data: bytes) -> None:
         raise PermissionError(errno.EACCES, "it may only be read", str(path))
     with target.open("rb", buffering=0) as old:
         fresh = _made_like(target, old.fileno(), data)
-        if fresh is not None:
-            _exchange(target, old.fileno(), fresh, before)
+        if fresh is not None and _exchange(target, old.fileno(), fresh, before):
             return
     _write_over(target, before, data)
 
 
 def _made_like(target: Path, old: int, data: bytes) -> Path | None:
     """A file of the data beside the target; None where it would not be like the old one."""
-    if os.fstat(old).st_nlink > 1:
+    if os.fstat(old).st_nlink > 1 or fcntl is None:  # Windows replaces no file that is open
         return None
     try:
         handle, name = mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -102,19 +101,26 @@ def _attributes(handle: int) -> dict[str, bytes]:
     return {}
 
 
-def _exchange(target: Path, old: int, fresh: Path, before: bytes) -> None:
-    """Put a fresh file in the target's place, and the old one back where others came first."""
+def _exchange(target: Path, old: int, fresh: Path, before: bytes) -> bool:
+    """Put a fresh file in the target's place, and the old one back where others came first.
+
+    False where the old one cannot be kept for that.
+    """
     kept = fresh.with_name(f"{fresh.name}.old")
     try:
         with _leased(old, "F_RDLCK") as wanted:
             _expect(old, before)
-            os.link(target, kept)
+            try:
+                os.link(target, kept)
+            except OSError:
+                return False
             if not _same(old, kept):
                 raise ChangedError
             os.replace(fresh, target)
             if wanted() or not _holds(old, before):
                 os.replace(kept, target)
                 raise ChangedError
+            return True
     finally:
         kept.unlink(missing_ok=True)
         fresh.unlink(missing_ok=True)
