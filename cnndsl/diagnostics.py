@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import Any, Literal
 Severity = Literal["error", "warning", "info"]
 
 MAX_ERRORS = 50
+"""And so many warnings, and notes."""
 MAX_MESSAGE = 600
 MAX_KNOWN = 1_000
 """How many known words are compared when one is suggested."""
@@ -176,6 +178,7 @@ class Report:
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
     _seen: set[tuple[str, str | None, Span]] = field(default_factory=set)
+    _count: Counter[Severity] = field(default_factory=Counter)
 
     def add(self, diagnostic: Diagnostic, *, distinct: bool = False) -> None:
         """Take a diagnostic, unless the same fact was told of its place.
@@ -185,16 +188,19 @@ class Report:
         """
         code, message, span = diagnostic.code, diagnostic.message, diagnostic.span
         place = (code, message if distinct else None, span)
+        if self._count[diagnostic.severity] >= MAX_ERRORS:
+            return
         # What is wrong where an alias is defined is not told again where it stands.
-        if self.full or self._seen & {place, (code, message, span.root)}:
+        if self._seen & {place, (code, message, span.root)}:
             return
         self._seen |= {place, (code, message, span)}
+        self._count[diagnostic.severity] += 1
         self.diagnostics.append(diagnostic)
 
     @property
     def full(self) -> bool:
-        """Whether more would not be told: then no one need look for it."""
-        return len(self.diagnostics) >= MAX_ERRORS
+        """Whether no more errors would be told: then no one need look for them."""
+        return self._count["error"] >= MAX_ERRORS
 
     def error(
         self,
@@ -210,9 +216,12 @@ class Report:
         told = Diagnostic(code, _clip(message), span, _clip(help), frames, related=related)
         self.add(told, distinct=distinct)
 
+    def warn(self, code: str, message: str, span: Span, help: str = "") -> None:
+        self.add(Diagnostic(code, _clip(message), span, _clip(help), severity="warning"))
+
     @property
     def failed(self) -> bool:
-        return any(d.severity == "error" for d in self.diagnostics)
+        return self._count["error"] > 0
 
     def raise_errors(self) -> None:
         """Raise SpecError, with all that was found, if an error is among it."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cnndsl import shipped, source, syntax
-from cnndsl.diagnostics import Report, Source, Span, suggest
-from cnndsl.names import check_names
+from cnndsl.diagnostics import Diagnostic, Report, Source, Span, suggest
+from cnndsl.names import check_names, unread
 from cnndsl.parse import parse
 from cnndsl.source import Scalar
 from cnndsl.validate import validate
@@ -110,7 +110,14 @@ def assemble(
     spec = replace(spec, imports=imports)
     if not any(entry.name not in imports for entry in _entries(root.get("import"))):
         check_names(spec, report)
-    return spec
+    return spec if report.failed else replace(spec, unread=_unread(spec, root, files.chain))
+
+
+def _unread(spec: syntax.Spec, root: source.Mapping, chain: Chain) -> tuple[Diagnostic, ...]:
+    """What nothing reads in this file, and in those that it imports."""
+    aliases = {entry.name: entry.key.span for entry in _entries(root.get("import"))}
+    own = unread(spec, aliases, main=len(chain.files) <= 1)
+    return (*own, *(warning for file in spec.imports.values() for warning in file.unread))
 
 
 def _undeclared(root: source.Mapping, bad: frozenset[Span]) -> bool:

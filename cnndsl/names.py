@@ -1,16 +1,18 @@
-"""The static check of names: every block, parameter and value that a file mentions must exist.
+"""The static check of names: every block, parameter and value that a file mentions must exist, and
+what it declares must be read.
 
-It reads the whole file, also blocks that no variant calls and nodes that `when` leaves out.
+It reads the whole file, also blocks that no variant calls and nodes that `when` leaves out: what
+is read in another variant alone is read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import chain
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Report, Span, suggest
+from cnndsl.diagnostics import Diagnostic, Report, Span, suggest
 from cnndsl.expr import KEYWORDS, Expr, names
 from cnndsl.hints import nearest_op
 from cnndsl.ops import registry
@@ -21,15 +23,75 @@ def check_names(spec: syntax.Spec, report: Report) -> None:
     _Checker(spec, report).file()
 
 
-@dataclass(frozen=True)
+def unread(spec: syntax.Spec, imports: Mapping[str, Span], main: bool) -> tuple[Diagnostic, ...]:
+    """Warnings of what a file without unknown names declares and nothing in it reads.
+
+    `imports` are the places of the aliases. A file that is not the `main` one, or that has no body,
+    is there for its blocks: these may be used elsewhere.
+    """
+    checker = _Checker(spec, Report())
+    checker.aliases = {
+        alias: checker.declare(f"the import `{alias}`", span, "leave it away, or use its blocks")
+        for alias, span in imports.items()
+    }
+    checker.file()
+    warnings = Report()
+    checker.tell(warnings, main and spec.body is not None)
+    return tuple(warnings.diagnostics)
+
+
+@dataclass(eq=False)
+class _Written:
+    """What a file declares: whether anything reads it, and the block whose parameter it is."""
+
+    what: str
+    span: Span
+    help: str
+    block: str = ""
+    read: bool = False
+
+
+Known = Mapping[str, _Written | None]
+"""The names in scope, each with its declaration; None is for what need not be read, as `x`."""
+
+
+@dataclass
 class _Checker:
     spec: syntax.Spec
     report: Report
+    written: list[_Written] = field(default_factory=list)
+    aliases: dict[str, _Written] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    """Blocks that something calls, beside themselves."""
+    values: set[str] = field(default_factory=set)
+    """Blocks that are values somewhere: of these the caller may give more than one reads."""
+    ops: set[str] = field(default_factory=set)
+    any_op: bool = False
+    """Whether a value says which op is called."""
+    inside: str = ""
+    """The block whose nodes are being read."""
+
+    def declare(self, what: str, span: Span, help: str, block: str = "") -> _Written:
+        self.written.append(_Written(what, span, help, block))
+        return self.written[-1]
+
+    def tell(self, report: Report, all_blocks: bool) -> None:
+        """Warn of what nothing reads."""
+        for item in self.written:
+            if not item.read and (not item.block or (all_blocks and item.block not in self.values)):
+                report.warn("unused", f"nothing reads {item.what}", item.span, item.help)
+        for name, block in self.spec.blocks.items():
+            if all_blocks and name not in self.used | self.values:
+                help = f"call it, as in `- {name}: {{}}`, or leave it away"
+                report.warn("unused", f"nothing calls the block `{name}`", block.span, help)
+        for op, args in self.spec.defaults.items():
+            if args and op not in self.ops and not self.any_op:
+                message = f"no `{op}` is in this file, whose default this is"
+                report.warn("unused", message, args[0].key, "defaults hold for their own file")
 
     def file(self) -> None:
         spec = self.spec
-        known: set[str] = set()
-        known = self.params(spec.params, known)
+        known: Known = self.params(spec.params, {})
         for variant in spec.variants.values():
             self.given(variant, spec.params, known, "the file's parameters")
         self.given(spec.overrides, spec.params, known, "the file's parameters")
@@ -40,18 +102,21 @@ class _Checker:
         for rule in spec.init:
             self.terms((arg.value for arg in rule.args), known)
         for block in spec.blocks.values():
-            inner = self.let(block.let, self.params(block.params, known) | {"x"})
-            self.body(block.body, inner)
+            self.inside = block.name
+            inner = self.params(block.params, known, block.name)
+            self.body(block.body, self.let(block.let, {**inner, "x": None}, block.name))
+        self.inside = ""
         if spec.body:
-            self.body(spec.body, known | {"x"})
+            self.body(spec.body, {**known, "x": None})
         for head in spec.outputs:
-            self.terms((head.when, head.train_only, head.loss_weight), known)
+            self.terms((head.source, head.when, head.train_only, head.loss_weight), known)
             if head.body:
-                self.body(head.body, known | {"x"})
+                self.labelled(head.body, f"the output `{head.name}`")
+                self.body(head.body, {**known, "x": None})
         for facts in spec.expect:
             self.facts(facts, known)
 
-    def recipe(self, known: set[str]) -> None:
+    def recipe(self, known: Known) -> None:
         """The values of `train:`, and the parameters and variants that it names."""
         params, variants = [param.name for param in self.spec.params], list(self.spec.variants)
         for setting in self.spec.train:
@@ -70,7 +135,7 @@ class _Checker:
                 told = message.format(owner=self.spec.name, name=name)
                 self.error("name", told, span, name, known)
 
-    def facts(self, facts: syntax.Facts, known: set[str]) -> None:
+    def facts(self, facts: syntax.Facts, known: Known) -> None:
         self.terms((arg.value for arg in (*facts.entries, *facts.shapes)), known)
 
     def error(self, code: str, message: str, span: Span, word: str, known: Iterable[str]) -> None:
@@ -78,14 +143,15 @@ class _Checker:
         if not self.report.full:
             self.report.error(code, message, span, suggest(word, sorted(known)))
 
-    def params(self, params: tuple[syntax.Param, ...], known: set[str]) -> set[str]:
-        known = set(known)
+    def params(self, params: tuple[syntax.Param, ...], known: Known, block: str = "") -> Known:
+        known = dict(known)
         for param in params:
             self.reserved(param.name, param.span)
             if param.default is not None:
                 self.term(param.default, known)
                 self.block_default(param)
-            known.add(param.name)
+            what = f"the parameter `{param.name}`" + (f" of {block}" if block else "")
+            known[param.name] = self.declare(what, param.span, _read(param.name), block)
         return known
 
     def block_default(self, param: syntax.Param) -> None:
@@ -93,12 +159,13 @@ class _Checker:
             alias, _, name = str(param.default.value).rpartition(".")
             self.block(alias, name, param.default.span)
 
-    def let(self, lets: tuple[syntax.Arg, ...], known: set[str]) -> set[str]:
-        known = set(known)
+    def let(self, lets: tuple[syntax.Arg, ...], known: Known, block: str = "") -> Known:
+        known = dict(known)
         for item in lets:
             self.reserved(item.name, item.key)
             self.term(item.value, known)
-            known.add(item.name)
+            what = f"the value `{item.name}`" + (f" of {block}" if block else "")
+            known[item.name] = self.declare(what, item.key, _read(item.name))
         return known
 
     def reserved(self, name: str, span: Span) -> None:
@@ -113,7 +180,7 @@ class _Checker:
         self,
         args: Iterable[syntax.Arg],
         params: tuple[syntax.Param, ...],
-        known: set[str],
+        known: Known,
         what: str,
     ) -> None:
         declared = {param.name for param in params}
@@ -125,16 +192,17 @@ class _Checker:
 
     # --- nodes ---
 
-    def body(self, body: syntax.Body, known: set[str]) -> None:
+    def body(self, body: syntax.Body, known: Known) -> None:
         for node in body.nodes:
             self.node(node, known)
 
-    def node(self, node: syntax.Node, known: set[str]) -> None:
+    def node(self, node: syntax.Node, known: Known) -> None:
         at = node.at
         inner = known
         match node:
             case syntax.OpCall(_, op, args):
                 self.op(op, at.span)
+                self.ops.add(op)
                 self.terms((arg.value for arg in args), known)
             case syntax.BlockCall(_, alias, name, args):
                 block = self.block(alias, name, at.span)
@@ -142,9 +210,13 @@ class _Checker:
                     args, block.params if block else _any(args), known, f"{name}'s parameters"
                 )
             case syntax.Use(_, target, args):
+                self.any_op |= not isinstance(target, syntax.Const)
+                self.ops.add(str(getattr(target, "value", "")))
                 self.terms((target, *(arg.value for arg in args)), known)
             case syntax.Merge(_, _, branches):
                 for branch in branches:
+                    if branch.label:
+                        self.labelled(branch.body, f"the label `{branch.label}`")
                     self.body(branch.body, known)
             case syntax.Residual(_, body, shortcut, skip):
                 self.body(body, known)
@@ -154,12 +226,28 @@ class _Checker:
                 for column in columns:
                     self.reserved(column.name, column.key)
                     self.term(column.value, known)
-                inner = known | {column.name for column in columns}
+                inner = {**known, **self.columns(columns)}
                 self.body(body, inner)
             case syntax.Seq(_, body):
                 self.body(body, known)
         self.terms((at.name,), inner)
         self.terms((at.when, at.source, at.shape), known)
+
+    def columns(self, columns: tuple[syntax.Arg, ...]) -> Known:
+        """The names of a loop; one that stands alone may be there for the count."""
+        if len(columns) == 1:
+            return {columns[0].name: None}
+        return {
+            column.name: self.declare(f"the column `{column.name}`", column.key, _read(column.name))
+            for column in columns
+        }
+
+    def labelled(self, body: syntax.Body, what: str) -> None:
+        """Report a name that a node has beside the one that its label or output gives it."""
+        name = body.nodes[0].at.name if body.single else None
+        if name is not None:
+            help = "leave `name` away, or write a list, in which each node has its own name"
+            self.report.error("name", f"{what} names this node already", name.span, help)
 
     def op(self, name: str, span: Span) -> None:
         ops = [op for op, cls in registry().items() if not cls.internal]
@@ -181,17 +269,28 @@ class _Checker:
             message = f"unknown block `{name}`{where}"
             if not self.report.full:
                 self.report.error("name", message, span, nearest_op(name, list(blocks)))
+        self.calls(alias, name, self.used)
         return blocks.get(name)
+
+    def calls(self, alias: str, name: str, uses: set[str]) -> None:
+        """Note that a block is called, or is a value that may be."""
+        if alias in self.aliases:
+            self.aliases[alias].read = True
+        elif name != self.inside:
+            uses.add(name)
 
     # --- terms ---
 
-    def terms(self, terms: Iterable[syntax.Term | None], known: set[str]) -> None:
+    def terms(self, terms: Iterable[syntax.Term | None], known: Known) -> None:
         for term in terms:
             if term is not None:
                 self.term(term, known)
 
-    def term(self, term: syntax.Term, known: set[str]) -> None:
+    def term(self, term: syntax.Term, known: Known) -> None:
         match term:
+            case syntax.Const(str(text)):
+                alias, _, name = text.rpartition(".")
+                self.calls(alias, name, self.values)
             case syntax.Formula(expr):
                 self.expression(expr, term, known)
             case syntax.Text(parts):
@@ -201,12 +300,20 @@ class _Checker:
             case syntax.Terms(items):
                 self.terms(items, known)
 
-    def expression(self, expr: Expr, term: syntax.Formula | syntax.Text, known: set[str]) -> None:
+    def expression(self, expr: Expr, term: syntax.Formula | syntax.Text, known: Known) -> None:
         for name in names(expr):
+            if declared := known.get(name.value):
+                declared.read = True
+            elif name.value not in known:
+                self.values.add(name.value)
             if name.value not in known and name.value not in self.spec.blocks:
                 span = term.span.inside(term.text, name.start, name.end)
                 words = chain(known, self.spec.blocks)
                 self.error("expression", f"unknown name `{name.value}`", span, name.value, words)
+
+
+def _read(name: str) -> str:
+    return f"read it, as `${name}`, or leave it away"
 
 
 def _any(args: Iterable[syntax.Arg]) -> tuple[syntax.Param, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from cnndsl.diagnostics import Diagnostic, Report
+from cnndsl.diagnostics import Report
 from cnndsl.graph import Graph, Node, Scope
 
 
@@ -19,7 +19,7 @@ def prune(graph: Graph, report: Report) -> Graph:
         node = graph.nodes[index]
         message = f"the value `{node.path}` is never used, and left out"
         help = "name it in `outputs:`, or start from it with `from:`"
-        report.add(Diagnostic("unused", message, node.span, help, severity="warning"))
+        report.warn("unused", message, node.span, help)
     kept = [node for node in graph.nodes if node.id not in dead]
     ids = {node.id: index for index, node in enumerate(kept)}
     nodes = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cnndsl.diagnostics import Span
+from cnndsl.diagnostics import Diagnostic, Span
 from cnndsl.expr import Expr
 
 # --- terms: values that may hold expressions -----------------------------------------------------
@@ -262,3 +262,5 @@ class Spec:
     imports: Mapping[str, Spec] = field(default_factory=dict)
     overrides: tuple[Arg, ...] = ()
     """Parameter values that an extending file gives."""
+    unread: tuple[Diagnostic, ...] = ()
+    """Warnings of what nothing in the file, or in those that it imports, reads."""

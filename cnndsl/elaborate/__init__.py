@@ -47,6 +47,8 @@ def elaborate(spec: syntax.Spec, request: Request, report: Report) -> Graph | No
         return None
     if graph is None or report.failed:
         return None
+    for warning in spec.unread:
+        report.add(warning)
     graph = initialize(prune(graph, report), walk.home, report)
     return None if report.failed else graph
 

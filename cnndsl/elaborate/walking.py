@@ -141,7 +141,11 @@ class Walking(Adding):
             case syntax.Merge(at, "split", branches):
                 return self.split(branches, x, place, at.span)
             case syntax.Merge(at, op, branches):
-                refs = [self.branch(branch, x, place) for branch in branches]
+                kept = [branch for branch in branches if not self.left_out(branch.body, x, place)]
+                if not kept:
+                    help = "a branch `[]` keeps the value as it is"
+                    self.fail("structure", "`when` leaves every branch out", at.span, place, help)
+                refs = [self.branch(branch, x, place) for branch in kept]
                 return self.merge(op, refs, place, at.span)
             case syntax.Residual():
                 return self.residual(node, x, place)
@@ -150,6 +154,17 @@ class Walking(Adding):
     def branch(self, branch: syntax.Branch, x: Ref, place: Place) -> Ref:
         self.count(branch.span, place)
         return self.labelled(branch.label, branch.span, branch.body, x, place)
+
+    def left_out(self, body: syntax.Body, x: Ref, place: Place) -> bool:
+        """Whether a branch has nodes, and `when` leaves all of them out."""
+        env = place.env.at(self.shape(x))
+        conditions = [node.at.when for node in body.nodes]
+        try:
+            return bool(conditions) and not any(
+                when is None or self.truth(when, env, "when") for when in conditions
+            )
+        except Poison:  # told where the node is walked
+            return False
 
     def split(self, branches: tuple[syntax.Branch, ...], x: Ref, place: Place, span: Span) -> Ref:
         refs: list[Ref] = []

@@ -1,0 +1,285 @@
+"""What a spec declares and nothing reads: each is a warning at its place, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cnndsl
+from cnndsl import shipped
+from cnndsl.checker import check_variants
+from cnndsl.diagnostics import MAX_ERRORS
+
+Told = Callable[..., list[str]]
+
+
+def warnings(graph: cnndsl.Graph) -> list[str]:
+    return [f"{d.span.line}:{d.span.column} {d.message}" for d in graph.diagnostics]
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    """The warnings of a spec, which may import others."""
+
+    def told(text: str, variant: str | None = None, **files: str) -> list[str]:
+        for name, content in {**files, "net": text}.items():
+            (tmp_path / f"{name}.yaml").write_text(content, encoding="utf-8")
+        graph = cnndsl.check(tmp_path / "net.yaml", variant)
+        assert all((d.code, d.severity) == ("unused", "warning") for d in graph.diagnostics)
+        return warnings(graph)
+
+    return told
+
+
+# A parameter, or a value of `let`, is read wherever an expression may stand.
+
+READERS = {
+    "an argument": "body: [{conv: $p}]",
+    "a text": "body: [{conv: 3, name: c$p}]",
+    "a condition": "body: [{conv: 3}, {relu: , when: $(p > 7)}]",
+    "a contract": 'body: [{conv: 3, shape: ["$p", 8, 8]}]',
+    "a source": "body: [{conv: 3, name: c3}, {from: c$p}]",
+    "a count": "body: [{repeat: $p, do: {conv: 3}}]",
+    "a column": 'body: [{for: {w: [4, "$p"]}, do: {conv: $w}}]',
+    "a skip": "body: [{residual: {body: {conv: 3}, skip: $(p > 1)}}]",
+    "an argument of a call": "blocks: {B: {params: {w: int}, body: [{conv: $w}]}}\n"
+    "body: [{B: {w: $p}}]",
+    "a block": "blocks: {B: {body: [{conv: $p}]}}\nbody: [B]",
+    "a block's default": "blocks: {B: {params: {w: $p}, body: [{conv: $w}]}}\nbody: [B]",
+    "a block's value": "blocks: {B: {let: {w: $p}, body: [{conv: $w}]}}\nbody: [B]",
+    "an op's default": "defaults: {bn: {eps: $(p / 9)}}\nbody: [{conv: 3}, bn]",
+    "an initial value": "body: [{conv: 3}]\ninit: {conv: {bias: $p}}",
+    "a head": "body: [{conv: 3, name: c}, {conv: 3}]\n"
+    "outputs: {a: {}, b: {from: c, body: {conv: 2}, loss_weight: $p}}",
+    "a head's source": "body: [{conv: 3, name: c3}, {conv: 3}]\noutputs: {a: {}, b: {from: c$p}}",
+    "a fact": 'body: [{conv: 3}]\nexpect: {output: ["$p", 8, 8]}',
+    "a recipe": "body: [{conv: 3}]\ntrain: {epochs: $p}",
+    "a recipe by name": "body: [{conv: 3}]\ntrain: {recipes: {r: {optimizer: {lr: $(p / 9)}}}}",
+    "another value": "let: {l: $(2 * p)}\nbody: [{conv: $l}]",
+    "a variant": "params: {p: 3, w: 2}\nvariants: {v: {w: $p}}\nbody: [{conv: $w}]",
+}
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS.keys())
+def test_a_parameter_is_read_wherever_an_expression_stands(reader: str, told: Told) -> None:
+    params = "" if "params: {p" in reader else "params: {p: 3}\n"
+    text = f"input: [3, 8, 8]\n{params}{reader}\n"
+    assert told(text) == []
+    number = text.replace('"$p"', "3").replace("$(p > 7)", "false").replace("$(p > 1)", "true")
+    number = number.replace("$(2 * p)", "6").replace("$(p / 9)", "0.3").replace("$p", "3")
+    assert told(number) == ["2:10 nothing reads the parameter `p`"]
+
+
+# Every kind of declaration, with what reads it; whatever is left away, its declaration is told.
+
+DECLARED = {
+    "2:10 nothing reads the parameter `p`": ("- {conv: $p}", "- {conv: 2}"),
+    "3:7 nothing reads the value `l`": ("- {conv: $l}", "- {conv: 2}"),
+    "4:10 nothing reads the import `lib`": ("- lib.L", "- tanh"),
+    "5:17 no `bn` is in this file, whose default this is": ("- bn", "- relu"),
+    "7:16 nothing reads the parameter `q` of B": ("conv: $q", "conv: 2"),
+    "7:29 nothing reads the value `m` of B": ("conv: $m", "conv: 2"),
+    "8:3 nothing calls the block `C`": ("- C: {}", "- relu"),
+    "11:22 nothing reads the column `j`": ("conv: $j", "conv: 2"),
+}
+
+
+@given(st.sets(st.sampled_from(sorted(DECLARED))))
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+def test_what_is_not_read_is_told(away: set[str]) -> None:
+    param, value, lib, op, q, m, block, column = (
+        pair[message in away] for message, pair in DECLARED.items()
+    )
+    text = f"""input: [3, 8, 8]
+params: {{p: 2}}
+let: {{l: 2}}
+import: {{lib: lib.yaml}}
+defaults: {{bn: {{eps: 0.1}}}}
+blocks:
+  B: {{params: {{q: 2}}, let: {{m: 2}}, body: [{{{q}}}, {{{m}}}]}}
+  C: {{body: [relu, {{B: {{}}, when: false}}]}}
+body:
+  - {{B: {{q: 2}}}}
+  - for: {{i: [2, 3], j: [3, 4]}}
+    do: [{{conv: $i}}, {{{column}}}]
+  {param}
+  {value}
+  {lib}
+  {op}
+  {block}
+"""
+    with TemporaryDirectory() as folder:
+        net = Path(folder) / "net.yaml"
+        net.write_text(text)
+        lib_text = "blocks: {L: {body: [tanh]}, Unread: {body: [relu]}}\n"
+        (net.parent / "lib.yaml").write_text(lib_text)
+        assert sorted(warnings(cnndsl.check(net))) == sorted(away)
+
+
+B = "blocks: {A: {params: {q: 1}, body: [relu]}, B: {body: [bn]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # of what another variant needs, nothing is unread
+        ("params: {b: A}\nvariants: {v: {b: B}}\nbody: [{use: $b}]\n" + B, []),
+        ("params: {deep: false}\nbody: [{conv: 3}, {A: {}, when: $deep}, B]\n" + B, ["4:23 q A"]),
+        # a block that is a value may have parameters that are another's
+        ("body: [{for: {b: [A, B]}, do: [{use: $b, with: {}}]}]\n" + B, []),
+        ("body: [{use: A}, {use: $B}]\n" + B, []),
+        ("params: {q: $A}\nbody: [{use: $q}, B]\n" + B, []),
+        # names that hide others
+        ("params: {q: 1}\nbody: [{A: {q: $q}}, B]\n" + B, ["4:23 q A"]),
+        ("params: {i: 2}\nbody: [{for: {i: 2}, do: {conv: $(i + 1)}}]\n", ["2:10 i"]),
+        ("params: {i: 2}\nbody: [{for: {i: $i}, do: {conv: $(i + 1)}}]\n", []),
+        # a block that calls itself alone; one column, which is a count
+        ("blocks: {A: {body: [relu, {A: {}, when: false}]}}\nbody: [tanh]\n", ["2:10 A"]),
+        ("body: [{for: {i: 2}, do: relu}]\n", []),
+        # an op that a value names has its defaults
+        ("params: {a: relu6}\ndefaults: {bn: {eps: 0.1}}\nbody: [{use: $a}]\n", []),
+        ("defaults: {bn: {eps: 0.1}}\nbody: [{use: relu6}]\n", ["2:17 bn"]),
+    ],
+)
+def test_what_counts_as_read(text: str, expected: list[str], told: Told) -> None:
+    found = told(f"input: [3, 8, 8]\n{text}")
+    assert [line.split()[0] for line in found] == [line.split()[0] for line in expected]
+    for line, words in zip(found, expected, strict=True):
+        assert all(f"`{word}`" in line or f"of {word}" in line for word in words.split()[1:])
+
+
+def test_files_that_stand_for_others(told: Told) -> None:
+    """An importer is not told of blocks that it leaves out, nor an extending file of anything."""
+    blocks = "blocks: {L: {params: {q: 1}, body: [{conv: $a}]}, M: {body: [relu]}}\n"
+    lib = f"params: {{a: 1, b: 2}}\n{blocks}"
+    found = told("input: [3, 8, 8]\nimport: {lib: lib.yaml}\nbody: [lib.L]\n", lib=lib)
+    assert found == ["1:16 nothing reads the parameter `b`"]
+    base = "input: [3, 8, 8]\nparams: {w: 2}\nvariants: {v: {w: 3}}\nbody: [{conv: $w}]\n"
+    assert told("extends: base.yaml:v\nvariants: {u: {w: 4}}\n", "u", base=base) == []
+
+
+def test_errors_come_first(tmp_path: Path) -> None:
+    """What reads a name may be what is wrong; so warnings wait until nothing is."""
+    path = tmp_path / "net.yaml"
+    path.write_text("input: [3, 8, 8]\nparams: {width: 4}\nbody: [{conv: $wdith}]\n")
+    with pytest.raises(cnndsl.SpecError) as caught:
+        cnndsl.check(path)
+    assert [d.code for d in caught.value.diagnostics] == ["expression"]
+
+
+def test_many_warnings_hide_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    params = ", ".join(f"p{i}: 1" for i in range(3 * MAX_ERRORS))
+    text = f"input: [3, 8, 8]\nparams: {{{params}}}\nbody: [{{conv: 4}}]\n"
+    path.write_text(text)
+    assert len(cnndsl.check(path).diagnostics) == MAX_ERRORS
+    path.write_text(text + "init: {conv: {weight: {normal: {std: $(0 - 1)}}}}\n")
+    with pytest.raises(cnndsl.SpecError, match=r"4:38: error\[value\]: normal.std"):
+        cnndsl.check(path)
+
+
+@pytest.mark.parametrize("path", shipped.files().values(), ids=shipped.files().keys())
+def test_shipped_specs_have_nothing_unread(path: Path) -> None:
+    for graph in check_variants(str(path)):
+        assert graph.diagnostics == ()
+
+
+# Names that are given twice.
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "told"),
+    [
+        ("body: [{add: {a: {relu: , name: b}, c: []}}]", "2:33", "the label `a`"),
+        ("body: [{split: {a: {conv: 2, name: b}, c: []}}]", "2:36", "the label `a`"),
+        ("body: [{concat: {a: {from: input, name: b}, c: []}}]", "2:41", "the label `a`"),
+        (
+            "body: [{conv: 4}]\noutputs: {y: {body: {conv: 3, name: b}}}",
+            "3:37",
+            "the output `y`",
+        ),
+    ],
+)
+def test_a_node_has_one_name(text: str, place: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(f"input: [4, 8, 8]\n{text}\n")
+    with pytest.raises(cnndsl.SpecError) as caught:
+        cnndsl.check(path)
+    [found] = caught.value.diagnostics
+    assert (str(found.span), found.message) == (
+        f"{path}:{place}",
+        f"{told} names this node already",
+    )
+    listed = text.replace("{relu: , name: b}", "[{relu: , name: b}]")
+    for node in ("{conv: 2, name: b}", "{from: input, name: b}", "{conv: 3, name: b}"):
+        listed = listed.replace(node, f"[{node}]")
+    path.write_text(f"input: [4, 8, 8]\n{listed}\n")
+    assert any(value.endswith(".b") for value in cnndsl.check(path).values)
+
+
+# Branches that `when` leaves out.
+
+KEPT = {"conv": "{conv: 12}", "two": "[{conv: 12}, relu]", "identity": "[]"}
+GONE = {
+    "node": "{relu: , when: false}",
+    "list": "[{relu: , when: false}, {conv: {out: 5, kernel: 3}, when: $gone}]",
+    "labelled": "{from: input, when: $gone}",
+}
+
+
+@pytest.mark.parametrize("op", ["add", "mul", "concat"])
+@given(
+    st.lists(st.sampled_from([*KEPT, *GONE]), min_size=1, max_size=5),
+    st.booleans(),
+)
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+def test_a_branch_without_nodes_is_left_out(op: str, branches: list[str], labels: bool) -> None:
+    """The network is the one in which the branch is not written."""
+
+    def merge(names: list[str]) -> str:
+        texts = [(KEPT | GONE)[name] for name in names]
+        if labels:
+            pairs = (
+                f"{name}{branches.index(name)}: {text}"
+                for name, text in zip(names, texts, strict=True)
+            )
+            return "{" + ", ".join(dict.fromkeys(pairs)) + "}"
+        return f"[{', '.join(texts)}]"
+
+    def network(names: list[str]) -> cnndsl.Graph:
+        path.write_text(
+            "params: {gone: false}\ninput: [12, 8, 8]\n"
+            f"body: [{{relu: , when: $gone}}, {{{op}: {merge(names)}}}, {{conv: 3}}]\n"
+        )
+        return cnndsl.check(path)
+
+    left = [name for name in branches if name in KEPT]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "net.yaml"
+        if not left:
+            with pytest.raises(cnndsl.SpecError, match="`when` leaves every branch out"):
+                network(branches)
+            return
+        ours, plain = network(branches), network(left)
+    rows = [[(n.path, n.op, n.inputs, n.shape) for n in graph.nodes] for graph in (ours, plain)]
+    assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize(
+    ("body", "nodes"),
+    [
+        ("{split: [{relu: , when: false}, {tanh: }]}", ["share", "share", "tanh", "concat"]),
+        ("{dense: [{relu: , when: false}]}", []),
+        ("{residual: [{relu: , when: false}]}", ["add"]),
+        ("{residual: {body: tanh, shortcut: {relu: , when: false}}}", ["tanh", "add"]),
+    ],
+)
+def test_elsewhere_the_value_passes_by(body: str, nodes: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(f"input: [4, 8, 8]\nbody: [{body}, gelu]\n")
+    assert [node.op.name for node in cnndsl.check(path).layers] == [*nodes, "gelu"]
