@@ -313,7 +313,7 @@ def test_a_check_without_end_is_given_up_for_a_newer_text(browser: Any, tmp_path
     page.set_default_timeout(8000)
     page.goto(url)
     page.wait_for_selector(".cm-content >> text=slow")
-    page.wait_for_timeout(300)
+    page.wait_for_selector("#status >> text=checking")
     write(page, TINY)
     page.wait_for_selector("#diagram svg")
     page.wait_for_selector("#status >> text=no errors")

@@ -49,7 +49,8 @@ const asked = async (...request) => (await send(...request)).json();
 export const readSpec = () => asked("GET", "/api/spec");
 export const check = (body, signal) =>
   asked("POST", "/api/check", { body: { ...body, page }, signal });
-export const readSchema = (text) => asked("POST", "/api/schema", { body: { text, page } });
+export const readSchema = (text, signal) =>
+  asked("POST", "/api/schema", { body: { text, page }, signal });
 export const saveSpec = (text, version) =>
   asked("PUT", "/api/spec", { body: { text }, headers: { "if-match": `"${version}"` } });
 

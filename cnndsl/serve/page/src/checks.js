@@ -51,8 +51,9 @@ export class Checks {
     this.busy = true;
     while (this.again) {
       this.again = false;
+      const long = setTimeout(() => this.say("", "checking …"), LONG);
       await this.check().catch((error) => this.failed(error));
-      clearTimeout(this.overdue);
+      [long, this.overdue].forEach(clearTimeout);
     }
     this.busy = false;
   }
@@ -99,16 +100,19 @@ export class Checks {
   failed(error) {
     if (error.name === "AbortError") return;
     this.network.stale(1, this.ever);
-    [by("status").className, by("status").textContent] = ["bad", "not checked"];
+    this.say("bad", "not checked");
     if (error.status) this.bar.failed("not checked", error);
   }
 
   showStatus(errors, others) {
-    const status = by("status");
     const many = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
     const notes = others ? `, ${many(others, "note")}` : "";
-    status.className = errors ? "bad" : "good";
-    status.textContent = errors ? many(errors, "error") : `no errors${notes}`;
+    if (errors) this.say("bad", many(errors, "error"));
+    else this.say("good", `no errors${notes}`);
+  }
+
+  say(kind, words) {
+    [by("status").className, by("status").textContent] = [kind, words];
   }
 
   showVariants(variants) {
@@ -125,7 +129,7 @@ export class Checks {
     if (names) this.help.names = names;
     const told = JSON.stringify(names);
     if (this.help.schema && (!names || told === this.names)) return;
-    this.help.schema = new Schema(await api.readSchema(doc.toString()));
+    this.help.schema = new Schema(await api.readSchema(doc.toString(), this.running.signal));
     this.names = told;
   }
 }
