@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnndsl import syntax
@@ -117,6 +117,7 @@ class _Rules:
     report: Report
     nodes: Mapping[str, list[Node]]
     """The nodes that each selector means."""
+    known: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
 
     def apply(self, rule: syntax.Init, graph: Graph) -> Iterator[tuple[str, Call]]:
         """(weight, call) for each weight that the rule means."""
@@ -130,6 +131,7 @@ class _Rules:
             message = f"`{rule.selector}` is neither an op nor the path of a node"
             self.report.error("name", message, rule.span, help)
             return
+        self.tell_unused(rule, nodes, graph)
         try:
             call = self.call(rule)
         except Poison:
@@ -145,6 +147,35 @@ class _Rules:
                 return
             yield name, call
 
+    def tell_unused(self, rule: syntax.Init, nodes: list[Node], graph: Graph) -> None:
+        """Report a rule that means no weight: an error where it names one that there cannot be."""
+        is_op, pattern = rule.selector in registry(), "*" in rule.selector
+        if not nodes:
+            if pattern and rule.selector.split(".")[0] not in graph.dropped:
+                message = f"no node has a path as `{rule.selector}`"
+                help = "`*` stands for one segment, or a part of it"
+                self.report.warn("unused", message, rule.span, help)
+            return
+        own, possible = self.tensors(rule.selector, nodes)
+        told = f"`{rule.selector}` has no weight `{rule.tensor}`"
+        if rule.tensor not in possible:
+            elsewhere = pattern and rule.tensor in self.tensors("", graph.layers)[1]
+            help = suggest(rule.tensor, sorted(possible)) or "it has none"
+            tell = self.report.warn if elsewhere else self.report.error
+            tell("unused" if elsewhere else "name", told, rule.key, help)
+        elif rule.tensor not in own and not (is_op and self.home.spec.variants):
+            help = "it is switched off, as by `bias: false`"
+            self.report.warn("unused", f"{told} here", rule.key, help)
+
+    def tensors(self, selector: str, nodes: Sequence[Node]) -> tuple[set[str], set[str]]:
+        """The names of the weights that a selector's nodes have, and of those that they may have
+        with other arguments."""
+        if selector not in self.known:
+            alike = {(node.op, node.x): node for node in nodes if node.inputs}.values()
+            own = {tensor for node in alike for tensor in node.op.weights(node.x)}
+            self.known[selector] = own, own | {name for node in alike for name in _possible(node)}
+        return self.known[selector]
+
     def call(self, rule: syntax.Init) -> Call:
         kinds = SCHEMES[rule.scheme]
         evaluator, env = Evaluator(self.report), Env(self.home)
@@ -159,3 +190,13 @@ class _Rules:
         if rule.scheme == "constant" and values[0][1] in (0, 1):
             return Call("nn.init.zeros_" if values[0][1] == 0 else "nn.init.ones_")
         return Call(f"nn.init.{rule.scheme}_", (), tuple(values))
+
+
+def _possible(node: Node) -> Iterable[str]:
+    """The names of the weights of such a node with all that its arguments can switch on."""
+    op = node.op
+    on = {name: True for name in op.args if isinstance(getattr(op, name), bool)}
+    try:
+        return type(op)(**{**{name: getattr(op, name) for name in op.args}, **on}).weights(node.x)
+    except Reject:
+        return ()

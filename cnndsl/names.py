@@ -35,9 +35,27 @@ def unread(spec: syntax.Spec, imports: Mapping[str, Span], main: bool) -> tuple[
         for alias, span in imports.items()
     }
     checker.file()
+    if not checker.has_ops(rule.selector for rule in spec.init):
+        for file in imported(spec):
+            inner = _Checker(file, Report())
+            inner.file()
+            checker.ops |= inner.ops
+            checker.any_op |= inner.any_op
     warnings = Report()
     checker.tell(warnings, main and spec.body is not None)
     return tuple(warnings.diagnostics)
+
+
+def imported(spec: syntax.Spec) -> list[syntax.Spec]:
+    """The files that a file imports, and those that they import, each once."""
+    found: dict[int, syntax.Spec] = {}
+    ahead = [*spec.imports.values()]
+    while ahead:
+        file = ahead.pop()
+        if id(file) not in found:
+            found[id(file)] = file
+            ahead += file.imports.values()
+    return [*found.values()]
 
 
 @dataclass(eq=False)
@@ -88,6 +106,14 @@ class _Checker:
             if args and op not in self.ops and not self.any_op:
                 message = f"no `{op}` is in this file, whose default this is"
                 report.warn("unused", message, args[0].key, "defaults hold for their own file")
+        for rule in self.spec.init:
+            if all_blocks and not self.has_ops([rule.selector]):
+                message = f"no `{rule.selector}` is in this file, nor in one that it imports"
+                report.warn("unused", message, rule.span, "leave the rule away")
+
+    def has_ops(self, selectors: Iterable[str]) -> bool:
+        """Whether those of the selectors that are ops are somewhere in the file."""
+        return self.any_op or not {name for name in selectors if name in registry()} - self.ops
 
     def file(self) -> None:
         spec = self.spec

@@ -133,7 +133,7 @@ class _Parser:
             for tensor in _entries(rule.value):
                 made = self.scheme(tensor.value)
                 if made and tensor.key.span not in self.bad:
-                    yield syntax.Init(rule.name, rule.key.span, tensor.name, *made)
+                    yield syntax.Init(rule.name, rule.key.span, tensor.name, tensor.key.span, *made)
 
     def scheme(self, value: Located) -> tuple[str, tuple[syntax.Arg, ...]] | None:
         """(scheme, arguments) of one weight's initial values."""

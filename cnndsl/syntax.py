@@ -225,6 +225,8 @@ class Init:
     selector: str
     span: Span
     tensor: str
+    key: Span
+    """Where the tensor's name stands."""
     scheme: str
     args: tuple[Arg, ...]
 

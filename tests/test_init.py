@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
+from torch import nn
 
 import cnndsl
 from cnndsl.init import SCHEMES
@@ -110,3 +111,86 @@ def test_mistakes(rule: str, told: str, tmp_path: Path) -> None:
     with pytest.raises(cnndsl.SpecError) as e:
         build(tmp_path, rule + "\n")
     assert told in str(e.value)
+
+
+# Rules that mean no weight. The names of weights are those of PyTorch's modules with all of them.
+
+WITHOUT = {
+    "conv": ("{conv: {out: 4, bias: false}}", nn.Conv2d(4, 4, 1)),
+    "conv_transpose": ("{conv_transpose: {out: 4, kernel: 2}}", nn.ConvTranspose2d(4, 4, 2)),
+    "linear": ("{linear: {out: 4, bias: false}}", nn.Linear(4, 4)),
+    "bn": ("{bn: {affine: false}}", nn.BatchNorm2d(4)),
+    "group_norm": ("{group_norm: {groups: 2, affine: false}}", nn.GroupNorm(2, 4)),
+    "instance_norm": ("instance_norm", nn.InstanceNorm2d(4, affine=True)),
+    "layer_norm": ("{layer_norm: {bias: false}}", nn.LayerNorm(4)),
+    "prelu": ("prelu", nn.PReLU()),
+    "relu": ("relu", nn.ReLU()),
+}
+
+
+@pytest.mark.parametrize("op", WITHOUT)
+@pytest.mark.parametrize("tensor", ["weight", "bias", "wieght", "running_mean", "gamma", "''"])
+@pytest.mark.parametrize("selector", ["op", "path", "pattern"])
+def test_every_rule_means_a_weight(op: str, tensor: str, selector: str, tmp_path: Path) -> None:
+    """One for a weight that such an op never has is an error, for one that it lacks a warning."""
+    node, module = WITHOUT[op]
+    path = tmp_path / "net.yaml"
+    chosen = {"op": op, "path": "s.0", "pattern": "s.*"}[selector]
+    shape = [4] if op == "linear" else [4, 8, 8]
+    body = f"input: {shape}\nbody: [{{seq: {node}, name: s}}]\n"
+    path.write_text(f"{body}init:\n  {chosen}: {{{tensor}: 0}}\n")
+    column = 6 + len(chosen)
+    if tensor not in dict(module.named_parameters()):
+        with pytest.raises(cnndsl.SpecError) as caught:
+            cnndsl.check(path)
+        [told] = caught.value.diagnostics
+        assert (told.code, told.span.line, told.span.column) == ("name", 4, column)
+        return
+    bare = cnndsl.build(path)
+    found = cnndsl.check(path).diagnostics
+    if f"s.0.{tensor}" in bare.state_dict():
+        assert found == ()
+    else:
+        [warning] = found
+        assert (warning.code, warning.severity, warning.span.column) == (
+            *("unused", "warning"),
+            column,
+        )
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("stage*.blok*: {weight: 0}", ["3:8 no node has a path as `stage*.blok*`"]),
+        ("c*: {weight: 0}", []),
+        ("s.*: {gamma: 0}", ["3:14 error"]),
+        ("s.r*: {weight: 0}", ["3:15 `s.r*` has no weight `weight`"]),
+        ("bn: {weight: 0}", ["3:8 no `bn` is in this file, nor in one that it imports"]),
+        ("linear: {weight: 0}", []),
+        ("prelu: {weight: 0}", []),
+    ],
+)
+def test_rules_that_select_nothing(rules: str, told: list[str], tmp_path: Path) -> None:
+    """What stands in the file, or in one that it imports, may be for another choice of values."""
+    (tmp_path / "lib.yaml").write_text("blocks: {B: {body: [prelu]}}\n")
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "input: [4, 8, 8]\n"
+        "body: [{conv: 4, name: c}, {seq: [{relu: , name: r}], name: s}, {linear: 1, when: false}, "
+        f"{{lib.B: {{}}, when: false}}]\ninit: {{{rules}}}\nimport: {{lib: lib.yaml}}\n"
+    )
+    if told and told[0].endswith("error"):
+        with pytest.raises(cnndsl.SpecError, match=r"`s\.\*` has no weight `gamma`"):
+            cnndsl.check(path)
+        return
+    found = [f"{d.span.line}:{d.span.column} {d.message}" for d in cnndsl.check(path).diagnostics]
+    assert found == told
+
+
+def test_a_variant_may_need_what_another_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "input: [4, 8, 8]\nparams: {bias: false}\nvariants: {a: {}, b: {bias: true}}\n"
+        "body: [{conv: {out: 3, bias: $bias}}]\ninit: {conv: {bias: 0}}\n"
+    )
+    assert [cnndsl.check(path, name).diagnostics for name in ("a", "b")] == [(), ()]
