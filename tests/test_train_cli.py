@@ -94,3 +94,18 @@ def test_mistakes_are_told(
     assert message in done.stderr
     assert not isinstance(done.exception, Exception) or isinstance(done.exception, SystemExit)
     assert not Path("runs").exists()
+
+
+def test_what_nothing_reads_is_told(net: str) -> None:
+    text = Path(net).read_text()
+    Path(net).write_text("let: {forgotten: 1}\n" + text)
+    done = run(net, "--recipe", "short", "--device", "cpu", "-o", "x")
+    assert done.exit_code == 0, done.stderr
+    assert "net.yaml:1:7: warning[unused]: nothing reads the value `forgotten`" in done.stderr
+
+
+def test_a_key_that_is_not_read_ends_the_command(net: str) -> None:
+    done = run(net, "--set", "train.data.root=x", "--device", "cpu", "-o", "x")
+    assert done.exit_code == 1
+    assert "error: train.data.root: `digits` does not read it" in done.stderr
+    assert not Path("x").exists()

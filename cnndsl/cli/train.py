@@ -12,7 +12,7 @@ import typer
 
 from cnndsl.checker import written_sizes, written_values
 from cnndsl.cli.options import InputOption, SetOption, SpecArgument, VariantOption
-from cnndsl.cli.telling import fail, told, usage
+from cnndsl.cli.telling import fail, told, told_of, usage
 
 TRAIN = "train."
 
@@ -123,6 +123,8 @@ def train(
             )
             if plan.place.start:
                 raise typer.Exit(started(plan, restarts))
+            if os.environ.get("RANK", "0") == "0":
+                told_of([d for d in plan.written.diagnostics if d.severity == "warning"])
             execute(plan, session.PRINT, sys.stderr.isatty())
     except TrainError as e:
         fail(e.message, e.help)
