@@ -253,7 +253,15 @@ def test_user_names_cannot_break_the_source(tmp_path: Path) -> None:
     assert cnndsl.build(graph)(torch.randn(1, 3, 8, 8)).shape == (1, 2, 8, 8)
 
 
+AT_THE_EDGE = st.builds(
+    lambda count, mark, times, rest: count * "a" + times * mark + rest,
+    st.integers(74, 86),  # a line takes 85 letters, and breaks a longer word
+    st.sampled_from(["\\", '"']),
+    st.integers(10, 20),
+    st.text("Nxu0a", max_size=3),
+)
 TEXTS = st.one_of(
+    AT_THE_EDGE,
     st.text(st.characters(exclude_categories=["Cs"]), max_size=200),
     st.text("\\N\"'xu{}0a \n\r\t\f\v\x00\x1b\x85\u2028\ufeff#$", max_size=300),
 )
