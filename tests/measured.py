@@ -11,6 +11,9 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+import cnndsl
+from cnndsl.graph import Graph
+
 
 def storage_of(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
@@ -67,3 +70,25 @@ class _Watch(TorchDispatchMode):
 
 def tensors_of(module: nn.Module) -> list[Tensor]:
     return [*module.parameters(), *module.buffers()]
+
+
+def assert_memory(graph: Graph) -> None:
+    """What one sample more takes, to the byte.
+
+    Beside it, batch norm's statistics are there once, on the meta device in inference too.
+    """
+    found = cnndsl.cost(graph).memory
+    with torch.device("meta"):
+        module = cnndsl.build(graph)
+        own = tensors_of(module)
+        saved = [saved_bytes(module.train(), batch(graph, n), own) for n in (2, 3)]
+        peaks = [peak_bytes(module.eval(), batch(graph, n), own) for n in (1, 2)]
+    assert found.training == saved[1] - saved[0]
+    assert found.batch == saved[0] - 2 * found.training
+    assert found.inference == peaks[1] - peaks[0]
+    assert 0 <= peaks[0] - found.inference <= found.batch
+    assert sum(found.kept.values()) == found.training
+
+
+def batch(graph: Graph, count: int) -> list[Tensor]:
+    return [torch.empty(count, *node.shape) for node in graph.inputs]

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measured import peak_bytes, saved_bytes, tensors_of
+from measured import assert_memory
 from probing import make_positive, probed
 from torch import Tensor
 
@@ -50,28 +50,6 @@ def test_memory_of_shipped_networks(path: Path, variant: str | None) -> None:
     assert_memory(graph)
     found = cnndsl.cost(graph).memory
     assert found.batch <= 0.02 * found.training or found.training < 10**6
-
-
-def assert_memory(graph: Graph) -> None:
-    """What one sample more takes, to the byte.
-
-    Beside it, batch norm's statistics are there once, on the meta device in inference too.
-    """
-    found = cnndsl.cost(graph).memory
-    with torch.device("meta"):
-        module = cnndsl.build(graph)
-        own = tensors_of(module)
-        saved = [saved_bytes(module.train(), batch(graph, n), own) for n in (2, 3)]
-        peaks = [peak_bytes(module.eval(), batch(graph, n), own) for n in (1, 2)]
-    assert found.training == saved[1] - saved[0]
-    assert found.batch == saved[0] - 2 * found.training
-    assert found.inference == peaks[1] - peaks[0]
-    assert 0 <= peaks[0] - found.inference <= found.batch
-    assert sum(found.kept.values()) == found.training
-
-
-def batch(graph: Graph, count: int) -> list[Tensor]:
-    return [torch.empty(count, *node.shape) for node in graph.inputs]
 
 
 IMAGE = "input: [4, 6, 6]\nbody:\n"

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cnndsl.graph import Graph, Node
+from cnndsl.ops.base import Shape
 from cnndsl.ops.memory import FLOAT
 from cnndsl.plan import plan
 from cnndsl.plan.parts import Chain, Class, Leaf, Part
@@ -80,16 +81,17 @@ class _Pass(ABC):
             self.hold(value)
         self.part(root, "", given)
 
-    def part(self, part: Part, path: str, values: Sequence[Value]) -> list[Value | None]:
+    def part(self, part: Part, path: str, values: Sequence[Value | None]) -> list[Value | None]:
         """What a module gives for its arguments, which its caller holds; each result is held.
 
-        None stands for a result of training alone, in inference.
+        None stands for a value of training alone, in inference.
         """
-        if isinstance(part, Leaf):
-            return [self.node(path, values, part.inplace)]
         if isinstance(part, Class) and not part.chain:
             return self.forward(part, values)
-        return [self.chain(part, path, values[0])]
+        if isinstance(part, Leaf):
+            return [self.node(path, _present(values), part.inplace)]
+        (x,) = _present(values)
+        return [self.chain(part, path, x)]
 
     def chain(self, part: Chain | Class, path: str, x: Value) -> Value:
         self.hold(x)
@@ -100,18 +102,20 @@ class _Pass(ABC):
             x = y
         return x
 
-    def forward(self, part: Class, values: Sequence[Value]) -> list[Value | None]:
+    def forward(self, part: Class, values: Sequence[Value | None]) -> list[Value | None]:
         modules = dict(part.fields)
-        variables = dict(zip(part.inputs, values, strict=True))
-        for value in values:
-            self.hold(value)
+        variables: dict[str, Value] = {}
+        for name, value, absent in zip(part.inputs, values, part.absent[0], strict=True):
+            if value is not None and (self.training or not absent):
+                variables[name] = value
+                self.hold(value)
         for line in part.lines:
             if line.train_only and not self.training:
                 continue
-            read = [variables[name] for name in line.reads]
+            read = [variables.get(name) for name in line.reads]
             module = modules.get(line.path.rpartition(".")[2])
             if module is None or isinstance(module, Leaf):
-                results: list[Value | None] = [self.node(line.path, read, line.inplace)]
+                results: list[Value | None] = [self.node(line.path, _present(read), line.inplace)]
             else:
                 results = self.part(module, line.path, read)
             for name, result in zip(line.targets, results, strict=True):
@@ -119,13 +123,13 @@ class _Pass(ABC):
                     self.drop(variables.pop(name))
                 if result is not None:
                     variables[name] = result
-        names = zip(part.outputs, part.train_only, strict=True)
+        names = zip(part.outputs, part.absent[1], strict=True)
         given = [None if only and not self.training else variables[name] for name, only in names]
         for result in given:
             if result is not None:
                 self.hold(result)
-        for value in variables.values():
-            self.drop(value)
+        for held in variables.values():
+            self.drop(held)
         return given
 
     def node(self, path: str, values: Sequence[Value], inplace: bool) -> Value:
@@ -151,13 +155,17 @@ class _Pass(ABC):
         """A node has made a value, and its inputs are still held."""
 
 
+def _present(values: Sequence[Value | None]) -> list[Value]:
+    return [value for value in values if value is not None]
+
+
 class _Inference(_Pass):
     training = False
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
-        self.now = self.most = 0
-        self.peak = graph.nodes[0]
+        self.now = 0
+        self.most, self.peak = sum(FLOAT * n.shape.size for n in graph.inputs), graph.nodes[0]
 
     def hold(self, value: Value) -> None:
         self.now += 0 if value.block.holders else value.block.size
@@ -189,19 +197,40 @@ class _Training(_Pass):
         pass
 
     def computed(self, node: Node, values: Sequence[Value], made: Value, inplace: bool) -> None:
+        if len(values) < 3:
+            self.step(node, values, node.input_shapes, made, inplace)
+            return
+        # A merge of many is computed from the left, two at a time.
+        left, shape = values[0], node.input_shapes[0]
+        for right, other in zip(values[1:], node.input_shapes[1:], strict=True):
+            joined = node.op.infer((shape, other))
+            learns = left.learns or right.learns
+            result = Value(Block(FLOAT * joined.size, node.id), learns)
+            self.step(node, (left, right), (shape, other), result, inplace=False)
+            left, shape = result, joined
+
+    def step(
+        self,
+        node: Node,
+        values: Sequence[Value],
+        shapes: Sequence[Shape],
+        made: Value,
+        inplace: bool,
+    ) -> None:
+        """Keep what the gradient of an op of one or two values needs."""
         if not made.learns:
             return
-        kept = node.op.kept(*node.input_shapes, inplace=inplace)
+        kept = node.op.kept(*shapes, inplace=inplace)
         if kept.own:
             self.kept[node.id] += kept.own
         self.batch += kept.batch
         if kept.output:
             self.keep(made)
-        for value in values if kept.input else ():
-            # One of several inputs is kept for the gradients of the others.
-            others = [other for other in values if other is not value] or values
-            if len(values) == 1 or any(other.learns for other in others):
-                self.keep(value)
+        if kept.input:
+            # One of two is kept for the gradient of the other.
+            for value, other in zip(values, values[::-1], strict=True):
+                if len(values) == 1 or other.learns:
+                    self.keep(value)
 
     def keep(self, value: Value) -> None:
         if value.block not in self.blocks:

@@ -111,9 +111,12 @@ class _Layout:
         columns = [self.sequence(chunk, structure.heads) for chunk in chunks]
         title = 0.0 if self.measures.across else self.measures.titles.get(id, 0.0)
         block = columns[0] if len(columns) == 1 else self.columns(columns, chunks, title)
-        for key, spot in block.spots.items():
-            if key.startswith("out/"):
-                block.spots[key] = replace(spot, y=block.length)
+        for (
+            key,
+            spot,
+        ) in block.spots.items():  # values enter and leave at the border, from any branch
+            if is_port(key):
+                block.spots[key] = replace(spot, y=0.0 if is_entry(key) else block.length)
         self.blocks[id] = block
         return block
 

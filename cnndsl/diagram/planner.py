@@ -189,11 +189,19 @@ class Planner:
 
     def is_branch(self, scope: Scope) -> bool:
         """Whether the scope only labels one of the ways into a merge beside it."""
-        result = self.graph.values[scope.path]
-        reader = self.only_reader.get(result)
+        reader = self.only_reader.get(self.result(scope))
         if reader is None or reader < 0 or self.graph.nodes[reader].op.family is not Family.MERGE:
             return False
         return self.graph.nodes[reader].path.rpartition(".")[0] == scope.path.rpartition(".")[0]
+
+    def result(self, scope: Scope) -> int:
+        """The node whose value a scope gives: its last one, where it gives an outer value or none.
+
+        A scope of which only inner values are read has no result that anything needs.
+        """
+        own = [node.id for node in scope.nodes()]
+        value = self.graph.values.get(scope.path)
+        return value if value in own else own[-1]
 
     def wrap(self, run: Run, block: str, inner: tuple[Item, ...], base: str) -> Item:
         """A group around the items, or the only item with the scope's name."""
@@ -223,7 +231,7 @@ class Planner:
         """The box for a scope or run that is not opened."""
         inside = list(nodes(run.members))
         alone = len(run.members) == 1
-        result = self.graph.values[run.scopes[0].path] if alone else inside[-1].id
+        result = self.result(run.scopes[0]) if alone else inside[-1].id
         return Box(
             id=path,
             kind=Kind.BLOCK,

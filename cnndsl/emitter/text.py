@@ -162,9 +162,10 @@ class Writer:
         if is_root:
             yield from self.root_signature(found)
         else:
-            types = ["Tensor | None" if absent else "Tensor" for absent in sample.train_only]
-            result = types[0] if len(types) == 1 else f"tuple[{', '.join(types)}]"
-            items = ("self", *(f"{name}: Tensor" for name in sample.inputs))
+            takes, gives = ([_tensor(absent) for absent in side] for side in sample.absent)
+            result = gives[0] if len(gives) == 1 else f"tuple[{', '.join(gives)}]"
+            named = zip(sample.inputs, takes, strict=True)
+            items = ("self", *(f"{name}: {type}" for name, type in named))
             yield from lay_out(Group("def forward(", items, f") -> {result}:"), 4)
         lines = list(sample.lines)
         last = lines[-1] if lines else None
@@ -185,7 +186,7 @@ class Writer:
         elif is_root and len(self.graph.outputs) > 1:
             yield from self.root_return(found)
         else:
-            given = zip(sample.outputs, sample.train_only, strict=True)
+            given = zip(sample.outputs, sample.absent[1], strict=True)
             told = (f"{name} if self.training else None" if only else name for name, only in given)
             yield f"        return {', '.join(told)}"
 
@@ -232,6 +233,10 @@ class Writer:
 def output_name(name: str) -> str:
     """The field of the outputs' tuple for a name of a spec."""
     return variable(name) or f"output{name}"
+
+
+def _tensor(absent: bool) -> str:
+    return "Tensor | None" if absent else "Tensor"
 
 
 def _prefixed(prefix: str, doc: Doc) -> Doc:

@@ -57,6 +57,7 @@ class Network:
         return [given[name] for name in self.outputs]
 
 
-def several(result: Tensor | tuple[Tensor, ...]) -> Sequence[Tensor]:
-    """The outputs of a network, which gives one alone as it is."""
-    return result if isinstance(result, tuple | list) else (result,)
+def several(result: Tensor | tuple[Tensor | None, ...]) -> Sequence[Tensor]:
+    """The outputs of inference: one alone is given as it is, and None for those of training."""
+    values = result if isinstance(result, tuple | list) else (result,)
+    return [value for value in values if value is not None]

@@ -49,7 +49,8 @@ class Forward:
         sign, inplace = "=", False
         if isinstance(member, Scope):
             self.fields.append((segment, self.planner.part(member)))
-            text = f"{access(segment)}({', '.join(values)})"
+            given = (self.argument(i, outputs) for i in inputs)
+            text = f"{access(segment)}({', '.join(given)})"
         else:
             values, inplace = [self.names[i] for i in member.inputs], self.planner.inplace(member)
             sign, text = self.node(member, segment, values)
@@ -70,6 +71,12 @@ class Forward:
         self.lines.append(
             Line(member.path, reads, tuple(targets), text, sign, inplace, train_only, shape)
         )
+
+    def argument(self, value: int, outputs: list[int]) -> str:
+        """How a value is handed to a scope, which in inference may run without it."""
+        name = self.names[value]
+        absent = value in self.train_only and not self.train_only.issuperset(outputs)
+        return f"{name} if self.training else None" if absent else name
 
     def targets(self, member: Node | Scope, inputs: list[int], outputs: list[int]) -> list[str]:
         """A variable for each result, none of them one whose value is still to be read."""

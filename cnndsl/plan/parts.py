@@ -91,8 +91,8 @@ class Class:
     inputs: tuple[str, ...]
     lines: tuple[Line, ...]
     outputs: tuple[str, ...]
-    train_only: tuple[bool, ...]
-    """Which of the outputs are computed in training alone."""
+    absent: tuple[tuple[bool, ...], tuple[bool, ...]]
+    """Which of the inputs and of the outputs are None in inference."""
     args: Mapping[str, Any]
     defaults: Mapping[str, Any]
 
@@ -100,8 +100,8 @@ class Class:
     def key(self) -> Hashable:
         fields = tuple((name, part.key) for name, part in self.fields)
         lines = tuple((line.target, line.sign, line.value, line.train_only) for line in self.lines)
-        given = (self.outputs, self.train_only)
-        return ("class", self.name, self.chain, fields, self.inputs, lines, given)
+        ends = (self.inputs, self.outputs, self.absent)
+        return ("class", self.name, self.chain, fields, lines, ends)
 
     @cached_property
     def holes(self) -> tuple[Hole, ...]:

@@ -193,7 +193,10 @@ class Planner:
             tuple(inputs.values()),
             tuple(forward.lines),
             tuple(forward.names[output] for output in outputs),
-            tuple(output in train_only for output in outputs),
+            (
+                tuple(value in train_only for value in inputs),
+                tuple(value in train_only for value in outputs),
+            ),
             scope.args,
             scope.defaults,
         )
@@ -201,8 +204,8 @@ class Planner:
     def chain_class(self, name: str, scope: Scope, row: list[Node | Scope]) -> Class:
         """The class of a block whose members run one after the other."""
         children = self.children(row)
-        given = ("x",), (False,)
-        return Class(name, True, children, ("x",), (), *given, scope.args, scope.defaults)
+        ends = ("x",), ((False,), (False,))
+        return Class(name, True, children, ("x",), (), *ends, scope.args, scope.defaults)
 
 
 def _is_input(member: Node | Scope) -> bool:

@@ -36,7 +36,10 @@ class Layout {
     const columns = chunks.map((chunk) => this.sequence(net, chunk, net.heads));
     const title = net.owner && !this.across ? net.owner.titleWidth : 0;
     const block = columns.length === 1 ? columns[0] : this.columns(columns, chunks, title);
-    for (const [key, spot] of block.spots) if (key.startsWith("out/")) spot.y = block.length;
+    for (const [key, spot] of block.spots) {
+      if (key.startsWith("in/")) spot.y = 0;
+      if (key.startsWith("out/")) spot.y = block.length;
+    }
     net.block = block;
     return block;
   }

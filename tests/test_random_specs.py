@@ -1,0 +1,132 @@
+"""Specs that nobody chose: each is held against what shares no code with what made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import torch
+from drawn import drawn_edges, loose_ends
+from hypothesis import HealthCheck, given, seed, settings
+from measured import assert_memory
+from random_specs import random_specs
+from torch import nn
+
+import cnndsl
+from cnndsl.builder import build_module
+from cnndsl.diagram import make_figure, make_plan
+from cnndsl.emitter import emit_source, network_class
+from cnndsl.equivalence import equivalence
+from cnndsl.exporter import Network, export
+from cnndsl.graph import Graph
+
+PARTS = 4
+"""Parts of the default run, for as many processes."""
+
+
+def specs(count: int, part: int = 0) -> Callable[[Callable[[Graph, Path], None]], Any]:
+    """Give a test the Graphs of so many random specs, others in each part, and a folder."""
+
+    def decorate(test: Callable[[Graph, Path], None]) -> Any:
+        @seed(part)
+        @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(text=random_specs())
+        def drawn(text: str) -> None:
+            with TemporaryDirectory() as folder:
+                path = Path(folder) / "net.yaml"
+                path.write_text(text, encoding="utf-8")
+                test(cnndsl.check(path), Path(folder))
+
+        return drawn
+
+    return decorate
+
+
+def assert_right(graph: Graph, folder: Path) -> None:
+    graph.verify()
+    assert_the_module_is_the_spec(graph)
+    assert_the_source_stands_alone(graph)
+    assert_every_edge_is_drawn(graph)
+    assert_memory(graph)
+
+
+def assert_the_module_is_the_spec(graph: Graph) -> None:
+    found = equivalence(graph, build_module(graph))
+    assert found.problems == ()
+
+
+def assert_the_source_stands_alone(graph: Graph) -> None:
+    module = build_module(graph).eval()
+    space: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(emit_source(graph), "<emitted>", "exec"), space)
+    alone: nn.Module = space[network_class(graph)]()
+    alone.load_state_dict(module.state_dict(), strict=True)
+    torch.manual_seed(0)
+    inputs = [torch.randn(2, *node.shape) for node in graph.inputs]
+    with torch.no_grad():
+        ours, theirs = module(*inputs), alone.eval()(*inputs)
+    pairs = zip(*(r if isinstance(r, tuple) else (r,) for r in (ours, theirs)), strict=True)
+    assert all(one is other is None or torch.equal(one, other) for one, other in pairs)
+
+
+def assert_every_edge_is_drawn(graph: Graph) -> None:
+    """All opened, each reading of a value is a line from box to box, and there is no other."""
+    figure = make_figure(make_plan(graph, depth=99, fold=False, fuse=False))
+    boxes = [box for box in figure.plan.boxes if not box.id.startswith("output/")]
+    box_of = {node: box.id for box in boxes for node in box.nodes}
+    expected = {(box_of[i], box_of[node.id]) for node in graph.nodes for i in node.inputs}
+    expected |= {(box_of[output.node], f"output/{output.name}") for output in graph.outputs}
+    assert len(boxes) == len(graph.nodes)
+    assert drawn_edges(figure) == expected
+    assert not loose_ends(figure)
+
+
+def assert_every_drawing_is_made(graph: Graph) -> None:
+    """Folded, fused and closed to any depth, there is a line to every box, and none ends in air."""
+    for depth in (None, 0, 1):
+        figure = make_figure(make_plan(graph, depth=depth))
+        edges = drawn_edges(figure)
+        reached = {target for _, target in edges}
+        given = {node.path for node in graph.inputs}
+        assert {box.id for box in figure.plan.boxes} - reached <= given
+        assert not loose_ends(figure)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_random_specs(part: int) -> None:
+    specs(300 // PARTS, part)(assert_right)()
+
+
+def test_drawings_of_random_specs() -> None:
+    specs(60, 10)(lambda graph, _: assert_every_drawing_is_made(graph))()
+
+
+@pytest.mark.parametrize(("format", "count"), [("pt2", 4), ("py", 10), ("safetensors", 10)])
+def test_random_specs_are_exported(format: str, count: int) -> None:
+    specs(count, 20)(lambda graph, folder: assert_exported(graph, folder, format))()
+
+
+def assert_exported(graph: Graph, folder: Path, format: str) -> None:
+    torch.manual_seed(0)
+    done = export(Network(graph, build_module(graph)), folder / f"net.{format}")
+    assert done.path.exists()
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("part", range(100, 120))
+def test_many_random_specs(part: int) -> None:
+    specs(1000, part)(assert_right)()
+
+
+@pytest.mark.heavy
+def test_many_drawings_of_random_specs() -> None:
+    specs(2000, 120)(lambda graph, _: assert_every_drawing_is_made(graph))()
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("format", ["onnx", "pt2", "py", "safetensors"])
+def test_more_random_specs_are_exported(format: str) -> None:
+    specs(100, 130)(lambda graph, folder: assert_exported(graph, folder, format))()
