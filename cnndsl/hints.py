@@ -180,6 +180,24 @@ def in_scope(root: Located, path: Iterable[str | int]) -> dict[str, Any]:
     return names
 
 
+def names_before(root: Located, path: Iterable[str | int]) -> set[str]:
+    """The names that `from` may read at a path: those that stand before it, in scopes around."""
+    names: set[str] = set()
+    value: Located = root
+    for step in path:
+        if step == "blocks":
+            names = set()
+        if isinstance(value, source.Sequence) and isinstance(step, int):
+            before = [source.plain(item) for item in value.items[:step]]
+            names |= {
+                str(item["name"]) for item in before if isinstance(item, dict) and "name" in item
+            }
+            value = value.items[step]
+        elif isinstance(value, source.Mapping):
+            value = value.index[str(step)].value
+    return names
+
+
 def _first(column: Any) -> Any:
     return column[0] if isinstance(column, list) and column else 0 if column == 0 else None
 
@@ -216,7 +234,9 @@ def shape_hint(value: Any) -> str:
 
 
 def number_hint(key: str | int, value: Any) -> str:
-    """The remedy for a number that stands for the arguments of a scheme of `init:`."""
+    """The remedy for a number where `from` takes a name, or a scheme of `init:` its arguments."""
+    if key == "from":
+        return "a value is named, not counted: give it a `name`, and write that here"
     kinds = SCHEMES.get(str(key), {})
     arg = next((arg for arg in ("std", "gain", "val") if arg in kinds), "")
     number = isinstance(value, int | float) and not isinstance(value, bool)

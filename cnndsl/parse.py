@@ -216,7 +216,9 @@ class _Parser:
         companions = COMPANIONS.get(keys[0].name, ()) if keys else ()
         ops = [e for e in keys if e.name not in companions]
         if any(e.key.span in self.bad for e in value.entries):
-            return syntax.BrokenNode(syntax.Attributes(value.span))
+            return syntax.BrokenNode(
+                syntax.Attributes(value.span, self.optional(value.get("name")))
+            )
         if len(ops) == 1 and ops[0].name in ("do", "with"):
             at = syntax.Attributes(ops[0].key.span)
             main = "`for` or `repeat`" if ops[0].name == "do" else "`use`"
@@ -281,7 +283,8 @@ class _Parser:
         return syntax.Merge(at, "concat", (identity, self.branch("", value.span, value)))
 
     def residual(self, at: syntax.Attributes, node: Mapping, value: Located) -> syntax.Node:
-        if not isinstance(value, Mapping):  # `residual: [...]` is its body
+        sides = ("body", "shortcut", "skip")
+        if not isinstance(value, Mapping) or not any(map(value.get, sides)):  # it is its body
             return syntax.Residual(at, self.body(value), None, None)
         body, shortcut = value.get("body"), value.get("shortcut")
         if body is None:

@@ -139,6 +139,12 @@ _BRANCHES = {
     "additionalProperties": _BODY,
 }
 
+_SIDES: Schema = {
+    "body": _BODY,
+    "shortcut": _field("The way around; the identity where absent. Takes nodes.", **_BODY),
+    "skip": _field("Whether there is a way around at all. Takes true or false.", **_TRUTH),
+}
+
 STRUCTURES: Schema = {
     "concat": _field(
         "Run the branches side by side, join their channels. Takes branches.", **_BRANCHES
@@ -155,16 +161,15 @@ STRUCTURES: Schema = {
         "Join the body's result to its input, channel on channel. Takes nodes.", **_BODY
     ),
     "residual": _field(
-        "Add the body's result to the shortcut's. Takes a body, or `body`, `shortcut` and `skip`.",
+        "Add the body's result to the shortcut's. Takes nodes, or `body`, `shortcut` and `skip`.",
         type=["object", "array", "string"],
-        items={"$ref": "#/$defs/node"},
-        properties={
-            "body": _BODY,
-            "shortcut": _field("The way around; the identity where absent. Takes nodes.", **_BODY),
-            "skip": _field("Whether there is a way around at all. Takes true or false.", **_TRUTH),
+        properties=_SIDES,
+        **{
+            "if": {"type": "object", "anyOf": [{"required": [side]} for side in _SIDES]},
+            "then": {"required": ["body"], "properties": _SIDES, "additionalProperties": False},
+            # Not a `$ref`, which completion follows: it is to offer the sides, not all of a node.
+            "else": {"$dynamicRef": "#/$defs/body"},
         },
-        additionalProperties=False,
-        **{"if": {"type": "object"}, "then": {"required": ["body"]}},
     ),
     "for": _field(
         "Repeat `do:` for each row of these columns. Takes a mapping from name to list or count.",

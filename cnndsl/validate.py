@@ -11,7 +11,17 @@ from cnndsl import source
 from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import show
 from cnndsl.flow import flow
-from cnndsl.hints import Fits, in_scope, nearest_key, nearest_op, number_hint, shape_hint, text_hint
+from cnndsl.hints import (
+    Fits,
+    in_scope,
+    names_before,
+    nearest_key,
+    nearest_op,
+    number_hint,
+    shape_hint,
+    text_hint,
+)
+from cnndsl.misread import misread
 from cnndsl.ops import registry
 from cnndsl.parse import ATTRIBUTES, COMPANIONS
 from cnndsl.schema import IDENTIFIER, SHARED, STRUCTURES, spec_schema
@@ -29,7 +39,14 @@ def _validator() -> Any:
 def validate(root: Located, report: Report) -> frozenset[Span]:
     """Report what has the wrong form; returns the spans of the values and keys at fault."""
     bad: set[Span] = set()
+    misreadings = list(misread(root))
+    for one in misreadings:
+        report.error("structure", one.message, one.span, one.help)
+        bad.add(one.key)
+    told = [list(one.path) for one in misreadings]
     for error in _validator().iter_errors(source.plain(root)):
+        if any(list(error.absolute_path)[: len(path)] == path for path in told):
+            continue
         for span, message, help in _explain(error, root):
             span, message, help = _stray(span) or (span, message, help)
             report.error("schema", message, span, help)
@@ -81,7 +98,10 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
                 yield value.span, f"{word} takes {words}, found nothing", ""
                 return
             names = next(option["enum"] for option in error.schema["anyOf"] if "enum" in option)
-            yield value.span, f"unknown op `{word}`", nearest_op(word, [*names, *_blocks(root)])
+            help = nearest_op(word, [*names, *_blocks(root)])
+            if word in names_before(root, path):
+                help = f"an earlier value is taken with `from`: write `{{from: {word}}}`"
+            yield value.span, f"unknown op `{word}`", help
         case _:
             unknown = _unknown_block(error, path, root)
             if unknown:
@@ -211,6 +231,8 @@ def _hint(error: Any, path: list[str | int], root: Located) -> str:
     facts = list(SHARED["facts"]["properties"])
     if len(path) == 2 and path[0] == "expect" and path[1] not in facts:
         return suggest(str(path[1]), facts)
+    if path[-1:] == ["name"] and "." in str(error.instance):
+        return _scoped(root, path)
     if path[:1] == ["input"] and (without := _without_batch(root)):
         return f"the batch is left out: `input: {without}`"
     if error.schema.get("description") == SHARED["shape"]["description"]:
@@ -224,6 +246,16 @@ def _hint(error: Any, path: list[str | int], root: Located) -> str:
 
 def _fits(schema: Any) -> Callable[[Any], bool]:
     return lambda value: bool(_validator().evolve(schema=schema).is_valid(value))
+
+
+def _scoped(root: Located, path: list[str | int]) -> str:
+    """A node whose name is a path, within the scopes of that path."""
+    node = source.plain(source.locate(root, iter(path[:-1])))
+    *outer, name = (source.resolve(part) for part in str(node["name"]).split("."))
+    node["name"] = name
+    for scope in reversed(outer):
+        node = {"name": scope, "seq": [node]}
+    return f"`seq` opens a scope: `{flow(node)}` in place of the node"
 
 
 def _unknown_block(error: Any, path: list[str | int], root: Located) -> str:

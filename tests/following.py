@@ -48,6 +48,10 @@ def follow(text: str, diagnostic: Diagnostic) -> str:
     if within:
         lines[span.line - 1] = f"  - {{{within[1]}}}"
         return "\n".join(lines)
+    node = re.search(r"`([^`]+)` in place of the node", help)
+    if node:
+        lines[span.line - 1] = f"  - {node[1]}"
+        return "\n".join(lines)
     line = re.search(r"`(input: [^`]+)`", help)
     if line:
         return re.sub(r"^input: .*$", line[1], text, count=1, flags=re.MULTILINE)

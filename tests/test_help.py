@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from following import INPUT, followed, told
 
+import cnndsl
 from cnndsl.expr import evaluate, parse
 
 NBSP = "\u00a0"
@@ -161,3 +162,68 @@ def test_nothing_is_said_that_leads_to_the_next_error(
 ) -> None:
     for error in told(f"{INPUT}{text}\n", tmp_path):
         assert not_said not in error.help
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        "{Fuse: {}, from: [a, b]}",
+        "{relu: , from: [a, b], name: joined}",
+        "{concat: [], from: [a, b]}",
+        "{add: , from: [a, b], name: sum}",
+        "{from: [a, b]}",
+        "{conv: 8, from: [a]}",
+        "{add: {from: [a, b]}}",
+        "{concat: {branches: [{from: a}, relu], dim: 1}}",
+        "{concat: [a, b]}",
+        "{split: {sizes: [4, 4], branches: [[], {conv: 4}]}}",
+        "{conv: 8, name: convs.0}",
+        "{relu: , name: x.y.z}",
+    ],
+)
+def test_forms_of_others(node: str, tmp_path: Path) -> None:
+    blocks = "blocks: {Fuse: {body: relu}}\n" if "Fuse" in node else ""
+    body = "body:\n  - {conv: 8, name: a}\n  - {conv: 8, name: b}\n"
+    errors = told(f"{INPUT}{blocks}{body}  - {node}\n", tmp_path)
+    assert len(errors) == (2 if "[a, b]}" in node and "from" not in node else 1)
+    assert_helps(f"{blocks}{body}  - {node}\n", tmp_path)
+
+
+@pytest.mark.parametrize("op", ["concat", "add", "mul", "split"])
+@pytest.mark.parametrize(
+    "branches",
+    [
+        "{for: {k: [3, 5]}, do: {conv: {out: 4, kernel: $k, name: c$k}}}",
+        "[{for: {k: [3, 5]}, do: {conv: {out: 4, kernel: $k}}}]",
+        "[{repeat: 2, do: {conv: 4}}]",
+    ],
+)
+def test_a_loop_of_branches_is_one_mistake(op: str, branches: str, tmp_path: Path) -> None:
+    text = f"input: [8, 8, 8]\nbody:\n  - {{{op}: {branches}, name: m}}\n  - {{relu: , from: m}}\n"
+    (error,) = told(text, tmp_path)
+    assert "loop" in error.message
+    assert f"write each branch out, as in `{op}: [{{conv: 4}}, {{conv: 4}}]`" in error.help
+    out = f"input: [8, 8, 8]\nbody: [{{{op}: [{{conv: 4}}, {{conv: 4}}]}}]\n"
+    assert not told(out, tmp_path)
+    within = f"input: [8, 8, 8]\nbody: [{{{op}: [[{{repeat: 2, do: {{conv: 8}}}}]]}}]\n"
+    assert not told(within, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        *("relu", "{relu: , name: x}", "{A: , name: x}", "{A: {}}", "{seq: [relu, bn]}", "A"),
+        *("{repeat: 2, do: relu}", "{relu: , when: false}", "{from: input}", "{conv: 3}"),
+    ],
+)
+def test_a_residual_takes_one_node_without_a_list(node: str, tmp_path: Path) -> None:
+    texts = [
+        f"{INPUT}blocks: {{A: {{body: relu}}}}\nbody: [A, {{residual: {body}}}]\n"
+        for body in (node, f"{{body: {node}}}")
+    ]
+    graphs = []
+    for text in texts:
+        (tmp_path / "spec.yaml").write_text(text)
+        graph = cnndsl.check(tmp_path / "spec.yaml")
+        graphs.append([(node.path, node.op, node.inputs, node.shape) for node in graph.nodes])
+    assert graphs[0] == graphs[1]
