@@ -52,6 +52,27 @@ def follow(text: str, diagnostic: Diagnostic) -> str:
     if node:
         lines[span.line - 1] = f"  - {node[1]}"
         return "\n".join(lines)
+    side = re.search(r"`(shortcut: .*\])`", help)
+    if side:  # the body of `residual: […]` on the line, with the shortcut beside it
+        was = re.search(r"residual: (\[.*\])", lines[span.line - 1])
+        assert was
+        now = f"residual: {{body: {was[1]}, {side[1]}}}"
+        lines[span.line - 1] = lines[span.line - 1].replace(was[0], now)
+        return "\n".join(lines)
+    name = re.search(r"`name: ([^`]+)`", help)
+    if name:
+        text = text[:start] + name[1] + text[end:]
+        return re.sub(r"repeat: (\d+)", r"for: {i: \1}", text) if "repeat" in help else text
+    ends = re.search(r"end branch (\d) with `([^`]+)`", help)
+    if ends:  # the branches are one node each
+        was = re.search(r"concat: \[(.*)\]\}?$", lines[span.line - 1])
+        assert was
+        branches = was[1].split(" + ") if " + " in was[1] else was[1].split(", ", 1)
+        one = int(ends[1]) - 1
+        inner = branches[one] if branches[one] != "[]" else ""
+        branches[one] = f"[{inner}{', ' if inner else ''}{ends[2]}]"
+        lines[span.line - 1] = lines[span.line - 1].replace(was[1], ", ".join(branches))
+        return "\n".join(lines)
     line = re.search(r"`(input: [^`]+)`", help)
     if line:
         return re.sub(r"^input: .*$", line[1], text, count=1, flags=re.MULTILINE)

@@ -227,3 +227,42 @@ def test_a_residual_takes_one_node_without_a_list(node: str, tmp_path: Path) -> 
         graph = cnndsl.check(tmp_path / "spec.yaml")
         graphs.append([(node.path, node.op, node.inputs, node.shape) for node in graph.nodes])
     assert graphs[0] == graphs[1]
+
+
+BLOCK = """\
+blocks:
+  B:
+    params: {out: int, stride: 1}
+    body:
+      - residual: [{conv: {out: $out, kernel: 3, stride: $stride, padding: 1}}, {conv: $(out * 2)}]
+body: [{conv: 4}, {B: {out: 4}}, {B: {out: 8, stride: 2}}, {B: {out: 8, stride: 4}}]
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BLOCK,
+        BLOCK.replace("$(out * 2)", "$out"),
+        "body:\n  - residual: [{conv: {out: 8, kernel: 3, stride: 2, padding: 1}}]\n",
+        "body:\n  - residual: [{conv: {out: 8, kernel: 3}}]\n",
+        "body:\n  - residual: [{conv: {out: 3, kernel: 5}}]\n",
+        "body:\n  - residual: [{upsample: 2}]\n",
+        "body:\n  - {for: {k: [4, 8]}, do: {conv: $k, name: c}}\n",
+        "body:\n  - {for: {k: [4, 8]}, do: {conv: $k}, name: stage}\n",
+        "body:\n  - {for: {k: [4, 8]}, do: [{for: {m: 3}, do: {relu: , name: c$m}}]}\n",
+        "body:\n  - {repeat: 3, do: {relu: , name: conv1}}\n",
+        "body:\n  - {repeat: 3, do: [relu], name: stage}\n",
+        "body:\n  - {max_pool: 2, name: p}\n  - {concat: [[], {from: input}]}\n",
+        "input: [1, 3, 32, 32]\nbody: [{conv: {out: 8, kernel: 7}}]\n",
+        "input: [28, 28, 1]\nbody: [{conv: {out: 8, kernel: 3}}]\n",
+        "input: [224, 224, 3]\nbody: [{conv: {out: 8, kernel: 7}}]\n",
+    ],
+)
+def test_shapes_and_names(text: str, tmp_path: Path) -> None:
+    assert_helps(text, tmp_path)
+
+
+def test_a_shortcut_is_written_with_the_parameters_of_its_block(tmp_path: Path) -> None:
+    (error, *_) = told(INPUT + BLOCK.replace("$(out * 2)", "$out"), tmp_path)
+    assert "`shortcut: [{conv: {out: $out, kernel: 1, stride: $stride}}]`" in error.help

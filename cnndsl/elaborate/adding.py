@@ -10,6 +10,7 @@ from cnndsl import syntax
 from cnndsl.diagnostics import Span, suggest
 from cnndsl.elaborate.asking import Place, Ref
 from cnndsl.elaborate.naming import Naming
+from cnndsl.elaborate.remedies import channels_first, same_size
 from cnndsl.graph import Node
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op, Reject, Shape
@@ -112,7 +113,9 @@ class Adding(Naming):
             shape = op.infer(known)
             weights = [Shape(weight) for weight in op.weights(known[0]).values()]
         except Reject as e:
-            self.fail("shape", e.message, spans.get(e.arg, span), place, e.help)
+            help = e.help or (same_size(list(known)) if op.name == "concat" else "")
+            help = help or channels_first(self.nodes[0].shape)
+            self.fail("shape", e.message, spans.get(e.arg, span), place, help)
         except OverflowError:
             self.fail("bound", f"{op.name}: the numbers are too large", span, place)
         if max(tensor.size for tensor in (shape, *weights)) > MAX_ELEMENTS:

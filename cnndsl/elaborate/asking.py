@@ -25,6 +25,8 @@ class Place:
     depth: int = 0
     named: Span | None = None
     """Where the name of the current node is written, if it has one."""
+    variables: tuple[str, ...] = ()
+    """Those of the loops around, from the outermost."""
 
     def deeper(self) -> Place:
         return replace(self, depth=self.depth + 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from cnndsl import syntax
 from cnndsl.diagnostics import Related, Span, suggest
 from cnndsl.elaborate.asking import Asking, Place, Ref
+from cnndsl.elaborate.remedies import varied
 from cnndsl.expr import show
 from cnndsl.scopes import RESERVED, OpenScope
 from cnndsl.values import Env, Poison
@@ -32,9 +33,9 @@ class Naming(Asking):
         path = scope.join(segment)
         if segment in scope.taken:
             first = scope.taken[segment]
-            help = (
-                "put the loop's variable in the name, as `name: stage$i`" if first == span else ""
-            )
+            line = span.source.lines[span.line - 1] if place.named else ""
+            written = line[span.column - 1 : span.end_column - 1] or segment
+            help = varied(written, place.variables) if first == span else ""
             related = (Related("first used", first),)
             message = f"the name `{path}` is taken"
             self.report.error("name", message, span, help, place.env.frames, related)

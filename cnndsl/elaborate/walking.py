@@ -12,9 +12,10 @@ from cnndsl.diagnostics import Frame, Span, suggest
 from cnndsl.elaborate.adding import Adding
 from cnndsl.elaborate.asking import Place, Ref
 from cnndsl.elaborate.naming import MAX_DEPTH
+from cnndsl.elaborate.remedies import project
 from cnndsl.expr import Exhausted, Meter, show
 from cnndsl.ops import registry
-from cnndsl.ops.base import Op, Shape
+from cnndsl.ops.base import Op
 from cnndsl.scopes import RESERVED
 from cnndsl.values import BlockRef, Env, Poison, convert, public
 
@@ -186,9 +187,9 @@ class Walking(Adding):
         ours, theirs = self.shape(result), self.shape(side)
         if ours and theirs and ours != theirs:
             message = f"residual: the body gives {ours}, the shortcut {theirs}"
-            self.report.error(
-                "shape", message, node.at.span, _project(ours, theirs), place.env.frames
-            )
+            start = self.shape(x) or theirs
+            help = project(node.body, ours, start, place.env)
+            self.report.error("shape", message, node.at.span, help, place.env.frames)
             return None
         return self.merge("add", [result, side], place, node.at.span)
 
@@ -225,6 +226,8 @@ class Walking(Adding):
 
     def round(self, node: syntax.For, row: Row, x: Ref, place: Place, label: str) -> Ref:
         env = place.env.extended(row).at(self.shape(x))
+        own = tuple(column.name for column in node.columns if column.name)
+        place = replace(place, variables=(*place.variables, *own))
         inner = replace(place, env=env, named=None)
         name = label or (self.segment(node.at.name, env) if node.at.name else "")
         if not name:
@@ -337,12 +340,3 @@ class Walking(Adding):
 @cache
 def _merging(op: str) -> Op:
     return registry()[op]()
-
-
-def _project(ours: Shape, theirs: Shape) -> str:
-    """The remedy for a residual whose sides differ."""
-    if len(ours) != 3 or len(theirs) != 3:
-        return "both must have the same shape"
-    stride = -(-theirs.height // ours.height)
-    conv = f"out: {ours.channels}, kernel: 1" + (f", stride: {stride}" if stride > 1 else "")
-    return f"project the shortcut: `shortcut: [{{conv: {{{conv}}}}}]`"

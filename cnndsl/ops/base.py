@@ -258,6 +258,8 @@ def _ranks(ranks: tuple[int, ...]) -> str:
 
 
 def _rank_help(op: Op, x: Shape) -> str:
+    if len(x) == 4:
+        return f"the batch is left out: `input: {Shape(x[1:])}`"
     if len(x) == 3 and op.ranks == (1,):
         return "put `flatten` or `global_avg_pool` before it"
     return "it is flat already: move this before `flatten`" if len(x) == 1 else ""
