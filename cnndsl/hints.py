@@ -226,6 +226,14 @@ def text_hint(
     )
 
 
+def pool_hint(args: Values) -> str:
+    """The padding of a pool that gives the size that `same` gives in other libraries."""
+    kernel = args.get("kernel")
+    if isinstance(kernel, int) and kernel % 2:
+        return f"a pool pads both sides alike: write `{kernel // 2}`"
+    return "a pool pads both sides alike; `ceil: true` instead keeps a last window at the edge"
+
+
 def shape_hint(value: Any) -> str:
     """The list that a shape of another form means, as `3x32x32` or 784."""
     sizes = [int(size) for size in re.findall(r"\d+", value)] if isinstance(value, str) else [value]

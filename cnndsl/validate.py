@@ -18,6 +18,7 @@ from cnndsl.hints import (
     nearest_key,
     nearest_op,
     number_hint,
+    pool_hint,
     shape_hint,
     text_hint,
 )
@@ -231,6 +232,8 @@ def _hint(error: Any, path: list[str | int], root: Located) -> str:
     facts = list(SHARED["facts"]["properties"])
     if len(path) == 2 and path[0] == "expect" and path[1] not in facts:
         return suggest(str(path[1]), facts)
+    if path[-1:] == ["padding"] and error.instance == "same":
+        return pool_hint(source.plain(source.locate(root, iter(path[:-1]))))
     if path[-1:] == ["name"] and "." in str(error.instance):
         return _scoped(root, path)
     if path[:1] == ["input"] and (without := _without_batch(root)):

@@ -266,3 +266,15 @@ def test_shapes_and_names(text: str, tmp_path: Path) -> None:
 def test_a_shortcut_is_written_with_the_parameters_of_its_block(tmp_path: Path) -> None:
     (error, *_) = told(INPUT + BLOCK.replace("$(out * 2)", "$out"), tmp_path)
     assert "`shortcut: [{conv: {out: $out, kernel: 1, stride: $stride}}]`" in error.help
+
+
+@pytest.mark.parametrize("op", ["max_pool", "avg_pool"])
+@pytest.mark.parametrize("kernel", [3, 5, 7])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_same_padding_of_pools(op: str, kernel: int, stride: int, tmp_path: Path) -> None:
+    for side in (31, 32, 33):
+        node = f"{op}: {{kernel: {kernel}, stride: {stride}, padding: same}}"
+        out = -(-side // stride)
+        shape = f"[3, {out}, {out}]"
+        text = f"input: [3, {side}, {side}]\nbody:\n  - {{{node}, shape: {shape}}}\n"
+        assert_helps(text, tmp_path)
