@@ -72,9 +72,12 @@ def assert_the_source_stands_alone(graph: Graph) -> None:
     assert all(one is other is None or torch.equal(one, other) for one, other in pairs)
 
 
-def assert_every_edge_is_drawn(graph: Graph) -> None:
+def assert_every_edge_is_drawn(
+    graph: Graph, across: bool = False, columns: int | None = None
+) -> None:
     """All opened, each reading of a value is a line from box to box, and there is no other."""
-    figure = make_figure(make_plan(graph, depth=99, fold=False, fuse=False))
+    plan = make_plan(graph, depth=99, fold=False, fuse=False)
+    figure = make_figure(plan, across=across, columns=columns)
     boxes = [box for box in figure.plan.boxes if not box.id.startswith("output/")]
     box_of = {node: box.id for box in boxes for node in box.nodes}
     expected = {(box_of[i], box_of[node.id]) for node in graph.nodes for i in node.inputs}
@@ -82,6 +85,27 @@ def assert_every_edge_is_drawn(graph: Graph) -> None:
     assert len(boxes) == len(graph.nodes)
     assert drawn_edges(figure) == expected
     assert not loose_ends(figure)
+
+
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize("columns", [1, None])
+def test_values_enter_a_group_at_its_border(
+    across: bool, columns: int | None, tmp_path: Path
+) -> None:
+    """Where the branch that reads them begins lower, the line goes on down to it."""
+    convs = ", ".join(f"{{conv: 4, name: {name}}}" for name in "bcd")
+    text = f"""
+    input: [4, 8, 8]
+    body:
+      - {{conv: 4, name: a}}
+      - {{conv: 4, name: z}}
+      - name: group
+        seq: [{convs}, {{from: a}}, {{conv: 4, name: e}}]
+      - add: [[], {{from: group.d}}]
+    """
+    path = tmp_path / "net.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert_every_edge_is_drawn(cnndsl.check(path), across, columns)
 
 
 def assert_every_drawing_is_made(graph: Graph) -> None:
