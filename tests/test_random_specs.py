@@ -88,20 +88,23 @@ def assert_every_edge_is_drawn(
 
 
 @pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize("train_only", [False, True])
 @pytest.mark.parametrize("columns", [1, None])
 def test_values_enter_a_group_at_its_border(
-    across: bool, columns: int | None, tmp_path: Path
+    across: bool, columns: int | None, train_only: bool, tmp_path: Path
 ) -> None:
     """Where the branch that reads them begins lower, the line goes on down to it."""
-    convs = ", ".join(f"{{conv: 4, name: {name}}}" for name in "bcd")
+    conv = "conv: 4, name"
     text = f"""
     input: [4, 8, 8]
     body:
-      - {{conv: 4, name: a}}
-      - {{conv: 4, name: z}}
+      - {{{conv}: a}}
+      - {{{conv}: b}}
       - name: group
-        seq: [{convs}, {{from: a}}, {{conv: 4, name: e}}]
-      - add: [[], {{from: group.d}}]
+        seq: [{{{conv}: c}}, {{{conv}: d}}, {{{conv}: e}}, {{from: a}}, {{{conv}: f}}]
+    outputs:
+      out: {{from: group}}
+      side: {{from: group.e, body: {{conv: 2}}, train_only: {str(train_only).lower()}}}
     """
     path = tmp_path / "net.yaml"
     path.write_text(text, encoding="utf-8")
