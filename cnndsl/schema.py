@@ -163,7 +163,6 @@ STRUCTURES: Schema = {
     "residual": _field(
         "Add the body's result to the shortcut's. Takes nodes, or `body`, `shortcut` and `skip`.",
         type=["object", "array", "string"],
-        properties=_SIDES,
         **{
             "if": {"type": "object", "anyOf": [{"required": [side]} for side in _SIDES]},
             "then": {"required": ["body"], "properties": _SIDES, "additionalProperties": False},
