@@ -459,7 +459,7 @@ def test_work_is_bounded() -> None:
     evaluate(expr, ENV, meter)
     cost = before - meter.left
     assert 4 < cost < 20  # 5 operations, and twice a list of 3
-    for _ in range(meter.left // cost):
+    for _ in range(int(meter.left // cost)):
         evaluate(expr, ENV, meter)
     with pytest.raises(Exhausted):
         evaluate(expr, ENV, meter)
