@@ -31,6 +31,8 @@ class Scope:
     parent: Scope | None = None
     values: dict[str, Shape] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    begun: bool = False
+    """Whether it has a node: the first one is `0` where it has no name."""
 
     @property
     def visible(self) -> dict[str, Shape]:
@@ -91,9 +93,12 @@ class Drawer:
             if self.left <= 0:
                 break
             self.left -= 1
+            first = scope is not None and not scope.begun
+            if scope is not None:
+                scope.begun = True
             made, x = self.node(x, scope, depth)
-            if scope is not None and not found and isinstance(made, str) and not scope.taken:
-                scope.values.setdefault("0", x)
+            if scope is not None and first and isinstance(made, str):
+                scope.values["0"] = x
             found.append(made)
         if to is not None:
             found += self.adapter(x, to)
