@@ -1,30 +1,28 @@
 """That a spec's network equals the original, by running both on numbers.
 
 The original is the judge: with the same weights, by name, both give the same bits in inference and
-in training, the same gradients, and leave the same buffers behind.
+in training, module by module, the same gradients, and leave the same buffers behind.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from cnndsl.builder import build_module
 from cnndsl.graph import Graph
 from cnndsl.importer.errors import ModelError, Problem
 from cnndsl.importer.guarding import on_numbers, said
 from cnndsl.importer.losses import listed
+from cnndsl.importer.running import SEED, Pass, Run, filled, run, run_like, still
 
-SEED = 3
 SAMPLES = 2
+WIDE = 10
+"""What samples are multiplied by once, for the thresholds that lie far from 0."""
 ROUNDING = 1e-3
 """What gradients may differ by, of the largest: sums in another order, amplified by the layers.
 
@@ -40,15 +38,6 @@ class Proof:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What one pass gave; the gradients by name, None where a parameter has none."""
-
-    outputs: list[Tensor]
-    gradients: dict[str, Tensor | None]
-    buffers: dict[str, Tensor]
-
-
 def prove(graph: Graph, original: nn.Module, shapes: Sequence[Sequence[int]]) -> Proof:
     """Hold a spec's network against the original, which is filled with numbers and run.
 
@@ -60,73 +49,80 @@ def prove(graph: Graph, original: nn.Module, shapes: Sequence[Sequence[int]]) ->
     problems = tuple(_weights(ours, original))
     if problems:
         return Proof(problems)
-    theirs = _filled(original)
+    theirs = filled(original)
     ours.to_empty(device="cpu").load_state_dict(theirs.state_dict(), strict=True)
-    frozen = {name for name, p in theirs.named_parameters() if not p.requires_grad}
-    _freeze(ours, frozen)
+    learning = {name for name, p in theirs.named_parameters() if p.requires_grad}
+    for name, parameter in ours.named_parameters():
+        parameter.requires_grad_(name in learning)
     notes: list[str] = []
-    cheapest = min(shapes, key=prod)
-    for shape in shapes:
-        x = torch.randn(SAMPLES, *shape, generator=torch.Generator().manual_seed(SEED))
-        proof = _compared(ours, theirs, x, gradients=shape == cheapest)
+    for pass_ in _passes(shapes):
+        proof = _compared(ours, theirs, pass_)
         notes += proof.notes
         if proof.problems:
             return Proof(proof.problems, tuple(notes))
     return Proof((), tuple(dict.fromkeys(notes)))
 
 
-def _compared(ours: nn.Module, theirs: nn.Module, x: Tensor, gradients: bool) -> Proof:
-    notes: list[str] = []
-    for training in (False, True):
-        with on_numbers():
-            wanted = _run(theirs, x, training, gradients)
-        try:
-            found, problems = _held(ours, wanted, x, training)
-            if problems and training and _equal_when_still(ours, theirs, x):
-                notes.append("its random numbers are drawn in another order than the network's")
-                continue
-        except Exception as e:  # the spec's network fails in as many ways as there are
-            return Proof((Problem("", f"the spec's network cannot be run: {said(e)}"),))
-        if problems:
-            _refuse_unsteady(theirs, x, training)
-            return Proof(tuple(problems))
-        if training:
-            notes += _reservations(found, wanted)
-    return Proof((), tuple(notes))
+def _passes(shapes: Sequence[Sequence[int]]) -> Iterator[Pass]:
+    smallest = min(shapes, key=prod)
+    for shape in shapes:
+        x = torch.randn(SAMPLES, *shape, generator=torch.Generator().manual_seed(SEED))
+        yield Pass(x, training=False, backward=False)
+        yield Pass(x, training=True, backward=shape == smallest)
+        if shape == smallest:
+            yield Pass(WIDE * x, training=False, backward=False)
 
 
-def _held(ours: nn.Module, wanted: _Run, x: Tensor, training: bool) -> tuple[_Run, list[Problem]]:
-    """Our pass, and what of it differs from the original's."""
-    lost = {name for name, gradient in wanted.gradients.items() if gradient is None}
-    with _frozen(ours, lost):
-        found = _run(ours, x, training, bool(wanted.gradients))
-    mode = "training" if training else "inference"
+def _compared(ours: nn.Module, theirs: nn.Module, pass_: Pass) -> Proof:
+    with on_numbers():
+        wanted = run(theirs, pass_)
+    try:
+        found = run_like(ours, pass_, wanted)
+        problems = list(_differences(found, wanted, pass_))
+        if problems and pass_.training and _alike_when_still(ours, theirs, pass_):
+            return Proof((), ("its random numbers are drawn in another order than the network's",))
+    except Exception as e:  # the spec's network fails in as many ways as there are
+        return Proof((Problem("", f"the spec's network cannot be run: {said(e)}"),))
+    if problems:
+        _refuse_unsteady(theirs, pass_)
+        return Proof(tuple(problems))
+    return Proof((), tuple(_reservations(found, wanted)))
+
+
+def _alike_when_still(ours: nn.Module, theirs: nn.Module, pass_: Pass) -> bool:
+    with still():
+        wanted = run(theirs, pass_)
+        return not list(_differences(run_like(ours, pass_, wanted), wanted, pass_))
+
+
+def _differences(found: Run, wanted: Run, pass_: Pass) -> Iterator[Problem]:
+    """What differs between two runs: the outputs, or what leads to them; else the gradients."""
     if len(found.outputs) != len(wanted.outputs):
         told = f"{len(found.outputs)} outputs in the spec, {len(wanted.outputs)} there"
-        return found, [Problem("", f"{told}, in {mode}, {_of(x)}")]
-    differing = [
-        index
-        for index, pair in enumerate(zip(found.outputs, wanted.outputs, strict=True))
-        if not _same(*pair)
-    ]
-    problems = [Problem("", f"output {index} differs in {mode}, {_of(x)}") for index in differing]
+        yield Problem("", f"{told}, in {pass_}")
+        return
+    differ = False
+    for index, pair in enumerate(zip(found.outputs, wanted.outputs, strict=True)):
+        if not _same(*pair):
+            differ = True
+            yield Problem("", f"output {index} differs in {pass_}")
+    for path, value in wanted.values.items():
+        if path in found.values and not _same(found.values[path], value):
+            yield Problem(path, f"gives another value in {pass_}")
+            return  # what comes after it differs too
     for name, buffer in found.buffers.items():
         if not _same(buffer, wanted.buffers[name]):
-            problems.append(Problem(name, f"is another after {mode}, {_of(x)}"))
-    if not problems:
-        problems += _gradients(found, wanted)
-    return found, problems
+            differ = True
+            yield Problem(name, f"is another after {pass_}")
+    if not differ:
+        yield from _gradients(found, wanted)
 
 
-def _of(x: Tensor) -> str:
-    return f"of samples {list(x.shape[1:])}"
-
-
-def _gradients(found: _Run, wanted: _Run) -> Iterator[Problem]:
+def _gradients(found: Run, wanted: Run) -> Iterator[Problem]:
     known = {name: gradient for name, gradient in wanted.gradients.items() if gradient is not None}
     largest = max((float(gradient.abs().max()) for gradient in known.values()), default=0.0)
     for name, gradient in known.items():
-        mine = found.gradients[name]
+        mine = found.gradients.get(name)
         if mine is None or not _near(mine, gradient, ROUNDING**2 * largest):
             yield Problem(name, "has another gradient")
 
@@ -146,7 +142,7 @@ def _near(one: Tensor, other: Tensor, least: float) -> bool:
     return far <= max(ROUNDING * float(other.abs().max()), least)
 
 
-def _reservations(found: _Run, wanted: _Run) -> Iterator[str]:
+def _reservations(found: Run, wanted: Run) -> Iterator[str]:
     """What is true of equal networks, and a user should know."""
     lost = [name for name, gradient in wanted.gradients.items() if gradient is None]
     if lost:
@@ -158,15 +154,12 @@ def _reservations(found: _Run, wanted: _Run) -> Iterator[str]:
         yield "with random weights outputs are not finite, so that less is proven of them"
 
 
-def _refuse_unsteady(theirs: nn.Module, x: Tensor, training: bool) -> None:
+def _refuse_unsteady(theirs: nn.Module, pass_: Pass) -> None:
     """Raise ModelError where the original does not give the same twice, and so is no judge."""
-    first, second = (_run(theirs, x, training).outputs for _ in range(2))
+    first, second = (run(theirs, pass_).outputs for _ in range(2))
     if len(first) != len(second) or not all(map(_same, first, second)):
         fact = "the network gives two results for one input, one weight and one seed"
         raise ModelError(fact, "a spec's network has no memory and no random numbers of its own")
-
-
-# --- weights ---
 
 
 def _weights(ours: nn.Module, theirs: nn.Module) -> Iterator[Problem]:
@@ -180,79 +173,3 @@ def _weights(ours: nn.Module, theirs: nn.Module) -> Iterator[Problem]:
     for name in sorted(learned[0] ^ learned[1]):
         where = "in the spec" if name in learned[0] else "there"
         yield Problem(name, f"is a parameter {where} alone")
-
-
-def _filled(model: nn.Module) -> nn.Module:
-    """The network on the CPU with weights by which no two of its values are alike."""
-    model.to_empty(device="cpu")
-    generator = torch.Generator().manual_seed(SEED)
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if not tensor.is_floating_point():
-                tensor.zero_()
-            elif tensor.ndim > 1:
-                scale = (2 / max(1, tensor[0].numel())) ** 0.5
-                tensor.uniform_(-scale, scale, generator=generator)
-            elif name.endswith("bias") or name.endswith("running_mean"):
-                tensor.uniform_(-0.1, 0.1, generator=generator)
-            else:
-                tensor.uniform_(0.5, 1.5, generator=generator)
-    return model
-
-
-def _freeze(model: nn.Module, names: set[str], freeze: bool = True) -> None:
-    for name, parameter in model.named_parameters():
-        if name in names:
-            parameter.requires_grad_(not freeze)
-
-
-@contextlib.contextmanager
-def _frozen(model: nn.Module, names: set[str]) -> Iterator[None]:
-    _freeze(model, names)
-    yield
-    _freeze(model, names, freeze=False)
-
-
-# --- running ---
-
-
-def _run(model: nn.Module, x: Tensor, training: bool, gradients: bool = True) -> _Run:
-    """A pass from the same state: buffers are put back after it."""
-    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    model.train(training).zero_grad()
-    torch.manual_seed(SEED)
-    gradients = gradients and training
-    with torch.set_grad_enabled(gradients):
-        outputs = [t for t in tree_leaves(model(x.clone())) if isinstance(t, Tensor)]
-    learned = [output for output in outputs if output.requires_grad]
-    if gradients and learned:
-        torch.autograd.backward([output.square().mean() for output in learned])
-    found = {
-        name: parameter.grad
-        for name, parameter in model.named_parameters()
-        if gradients and parameter.requires_grad
-    }
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    with torch.no_grad():
-        for name, buffer in model.named_buffers():
-            buffer.copy_(before[name])
-    return _Run([output.detach() for output in outputs], found, buffers)
-
-
-def _equal_when_still(ours: nn.Module, theirs: nn.Module, x: Tensor) -> bool:
-    """Whether the two train alike where nothing is random."""
-    with _Still():  # type: ignore[no-untyped-call]
-        wanted = _run(theirs, x, True)
-        return not _held(ours, wanted, x, True)[1]
-
-
-class _Still(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Gives what random functions give when chance keeps everything."""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        if name == "bernoulli_":
-            return args[0].fill_(1)
-        if name == "native_dropout":
-            return args[0].clone(), torch.ones_like(args[0], dtype=torch.bool)
-        return func(*args, **(kwargs or {}))
