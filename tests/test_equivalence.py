@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import cnndsl
+from cnndsl import shipped
 from cnndsl.builder import build_module
 from cnndsl.equivalence import equivalence
 from cnndsl.graph import Graph
@@ -205,3 +206,16 @@ def test_outputs_that_start_from_each_other(tmp_path: Path) -> None:
         "the output `p` starts from itself",
         "the output `s` starts from itself",
     ]
+
+
+LIGHT = ("lenet", "inception", "resnet18", "googlenet", "densenet121", "mobilenet_v3_small")
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in LIGHT else pytest.param(n, marks=pytest.mark.heavy) for n in shipped.names()]
+)
+def test_shipped_networks_are_their_specs(name: str) -> None:
+    graph = cnndsl.check(name)
+    found = equivalence(graph, build_module(graph))
+    assert found.problems == ()
+    assert found.difference < 1e-5
