@@ -15,6 +15,7 @@ from cnndsl.graph import Graph
 from cnndsl.load import find, load
 from cnndsl.parse import parse_term
 from cnndsl.schema import file_schema, spec_schema
+from cnndsl.words import normal
 
 AS_WRITTEN = Request()
 """A spec with its own values."""
@@ -49,7 +50,8 @@ def check_terms(
     if tree is None:
         report.raise_errors()
     assert tree is not None
-    return check_tree(tree, Request(variant or target.variant, tuple(params), input), report)
+    request = Request(normal(variant or target.variant), tuple(params), input)
+    return check_tree(tree, request, report)
 
 
 def check_tree(tree: syntax.Spec, request: Request, report: Report) -> Graph:
@@ -122,7 +124,7 @@ def written(text: str, flag: str, report: Report) -> tuple[str, Span, source.Loc
         report.error("argument", f"`{text}` is not NAME=VALUE", span)
     # The value keeps its columns in the flag's text: the name before it reads as white space.
     located = source.read(Source(flag, " " * (len(name) + 1) + value), report)
-    return name, span, located or source.Scalar(None, span)
+    return normal(name), span, located or source.Scalar(None, span)
 
 
 def written_arg(text: str, flag: str, report: Report) -> syntax.Arg:
@@ -179,7 +181,7 @@ def schema_for(spec: str | None) -> dict[str, Any]:
 
 def python_arg(name: str, value: Any) -> syntax.Arg:
     term = python_term(name, value)
-    return syntax.Arg(name, term.span, term)
+    return syntax.Arg(normal(name), term.span, term)
 
 
 def python_term(name: str, value: Any) -> syntax.Term:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from cnndsl.words import visible
+
 Severity = Literal["error", "warning", "info"]
 
 MAX_ERRORS = 50
@@ -238,6 +240,7 @@ class SpecError(Exception):
 
 
 def _clip(text: str) -> str:
+    text = visible(text)
     half = MAX_MESSAGE // 2
     return text if len(text) <= MAX_MESSAGE else f"{text[:half]}…{text[-half:]}"
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Diagnostic, Report, Span, suggest
+from cnndsl.diagnostics import Diagnostic, Related, Report, Span, suggest
 from cnndsl.expr import KEYWORDS, Expr, names
 from cnndsl.hints import nearest_op
 from cnndsl.ops import registry
+from cnndsl.words import skeleton
 
 
 def check_names(spec: syntax.Spec, report: Report) -> None:
@@ -86,6 +87,8 @@ class _Checker:
     ops: set[str] = field(default_factory=set)
     any_op: bool = False
     """Whether a value says which op is called."""
+    shapes: dict[str, tuple[str, Span]] = field(default_factory=dict)
+    """The names of values in the whole file, by what words that look alike share."""
     inside: str = ""
     """The block whose nodes are being read."""
 
@@ -201,6 +204,11 @@ class _Checker:
             self.report.error(
                 "name", f"`{name}` is a word of expressions; choose another name", span
             )
+        word, first = self.shapes.setdefault(skeleton(name), (name, span))
+        if word != name:
+            message = f"`{name}` looks like `{word}`, in other letters"
+            help = "choose a name that can be told apart"
+            self.report.error("name", message, span, help, related=(Related("first used", first),))
 
     def given(
         self,

@@ -6,7 +6,6 @@ on, so that one run tells all independent mistakes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +15,12 @@ from cnndsl import syntax
 from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import FUNCTIONS, Expr, ExprError, UnknownFunction, template
 from cnndsl.source import Entry, Located, Mapping, Scalar, Sequence, plain
+from cnndsl.words import BLOCK, normal
 
 ATTRIBUTES = ("name", "when", "from", "shape", "note")
 COMPANIONS = {"for": ("do",), "repeat": ("do",), "use": ("with",)}
 MERGES = ("concat", "add", "mul", "split")
 TYPES = ("int", "float", "bool", "str", "list", "block")
-BLOCK = re.compile(r"[A-Z]\w*")
-IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 
 def parse(root: Mapping, path: Path | None, bad: frozenset[Span], report: Report) -> syntax.Spec:
@@ -42,6 +40,8 @@ class _Parser:
     structures: dict[str, Callable[[syntax.Attributes, Mapping, Located], syntax.Node]] = field(
         init=False
     )
+    declared: frozenset[str] = frozenset()
+    """The blocks of the file."""
 
     def __post_init__(self) -> None:
         self.structures = {
@@ -57,10 +57,11 @@ class _Parser:
     # --- files ---
 
     def spec(self, root: Mapping, path: Path | None) -> syntax.Spec:
+        self.declared = frozenset(entry.name for entry in _entries(root.get("blocks")))
         blocks = {
             entry.name: self.block(entry.key, entry.value)
             for entry in _entries(root.get("blocks"))
-            if isinstance(entry.value, Mapping) and BLOCK.fullmatch(entry.name)
+            if isinstance(entry.value, Mapping) and BLOCK.accepts(entry.name)
         }
         body = root.get("body")
         return syntax.Spec(
@@ -108,7 +109,20 @@ class _Parser:
         name = str(key.value)
         if isinstance(default, syntax.Const) and default.value in TYPES:
             return syntax.Param(name, key.span, str(default.value), None)
-        return syntax.Param(name, key.span, _type_of(default), default)
+        return syntax.Param(name, key.span, self.type_of(default), default)
+
+    def type_of(self, default: syntax.Term) -> str:
+        """The type that a literal default gives a parameter; "any" for null and expressions."""
+        if isinstance(default, syntax.Terms):
+            return "list"
+        if not isinstance(default, syntax.Const) or default.value is None:
+            return "any"
+        if not isinstance(default.value, str):
+            return type(default.value).__name__
+        name = normal(default.value.rpartition(".")[2])
+        # A script without capital letters tells the name of a block from a text by no sign.
+        named = BLOCK.accepts(name) and (name[0].isupper() or name in self.declared)
+        return "block" if named else "str"
 
     def settings(
         self, value: Located | None, keys: tuple[Scalar, ...] = ()
@@ -209,7 +223,7 @@ class _Parser:
             at = syntax.Attributes(value.span)
             if not isinstance(value.value, str) or value.span in self.bad:
                 return syntax.BrokenNode(at)
-            return self.call(at, value.value, None)
+            return self.call(at, normal(value.value), None)
         if isinstance(value, Sequence):
             return syntax.BrokenNode(syntax.Attributes(value.span))
         keys = [e for e in value.entries if e.name not in ATTRIBUTES]
@@ -253,7 +267,7 @@ class _Parser:
         if any(isinstance(arg.value, syntax.Broken) for arg in args):
             return syntax.BrokenNode(at)
         alias, _, block = name.rpartition(".")
-        if BLOCK.fullmatch(block):
+        if BLOCK.accepts(block):
             return syntax.BlockCall(at, alias, block, args)
         return syntax.OpCall(at, name, args)
 
@@ -356,14 +370,3 @@ def _stem(path: Path) -> str:
 
 def _entries(value: Located | None) -> tuple[Entry, ...]:
     return value.entries if isinstance(value, Mapping) else ()
-
-
-def _type_of(default: syntax.Term) -> str:
-    """The type that a literal default gives a parameter; "any" for null and expressions."""
-    if isinstance(default, syntax.Terms):
-        return "list"
-    if not isinstance(default, syntax.Const) or default.value is None:
-        return "any"
-    if isinstance(default.value, str):
-        return "block" if BLOCK.fullmatch(default.value.rpartition(".")[2]) else "str"
-    return type(default.value).__name__

@@ -10,13 +10,13 @@ from cnndsl.ops import registry
 from cnndsl.ops.base import Op
 from cnndsl.ops.kinds import EXPRESSION, Schema
 from cnndsl.recipe import recipe_schema, recipe_schemas
+from cnndsl.words import BLOCK, END, IDENTIFIER, OTHER, OUTPUT, SEGMENT, VARIANT, Sort
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-IDENTIFIER = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
-LABEL = r"^[A-Za-z0-9_-]{1,100}$"
 MAX_OUTPUTS = 64
-BLOCK = r"^([A-Za-z_][A-Za-z0-9_]*\.)?[A-Z][A-Za-z0-9_]*$"
-SEGMENT = r"^[A-Za-z0-9_-]+$|" + EXPRESSION
+ALIASED = rf"(?:[A-Za-z_]|{OTHER})(?:[A-Za-z0-9_]|{OTHER})*\.(?:[A-Z]|{OTHER})"
+CALL = rf"^(?:{ALIASED}|[A-Z]|{OTHER})(?:[A-Za-z0-9_]|{OTHER})*{END}"
+"""A block, or `alias.Block`."""
 
 
 def spec_schema(blocks: Schema | None = None) -> Schema:
@@ -46,12 +46,12 @@ def spec_schema(blocks: Schema | None = None) -> Schema:
                 "anyOf": [
                     {"type": "object"},
                     {"enum": sorted([*ops, *(blocks or {})])},
-                    {"type": "string", "pattern": BLOCK},
+                    {"type": "string", "pattern": CALL},
                 ],
                 "properties": nodes | _ATTRIBUTES,
-                "patternProperties": {BLOCK: {"$ref": "#/$defs/args"}}
+                "patternProperties": {CALL: {"$ref": "#/$defs/args"}}
                 if not blocks
-                else {r"^[A-Za-z_][A-Za-z0-9_]*\.[A-Z]": {"$ref": "#/$defs/args"}},
+                else {f"^{ALIASED}": {"$ref": "#/$defs/args"}},
                 "additionalProperties": False,
             },
         },
@@ -119,9 +119,9 @@ def _field(description: str, **schema: Any) -> Schema:
     return {"description": description, **schema}
 
 
-def _object(description: str, of: Schema | None = None, names: str = IDENTIFIER) -> Schema:
+def _object(description: str, of: Schema | None = None, names: Sort = IDENTIFIER) -> Schema:
     own: Schema = {"additionalProperties": of} if of is not None else {}
-    return _field(description, type="object", propertyNames={"pattern": names}, **own)
+    return _field(description, type="object", propertyNames={"pattern": names.pattern}, **own)
 
 
 _BODY: Schema = {"$ref": "#/$defs/body"}
@@ -135,7 +135,7 @@ _BRANCHES = {
     "minItems": 1,
     "minProperties": 1,
     "items": _BODY,
-    "propertyNames": {"pattern": LABEL},
+    "propertyNames": {"pattern": SEGMENT.pattern},
     "additionalProperties": _BODY,
 }
 
@@ -174,7 +174,7 @@ STRUCTURES: Schema = {
         "Repeat `do:` for each row of these columns. Takes a mapping from name to list or count.",
         type="object",
         minProperties=1,
-        propertyNames={"pattern": IDENTIFIER},
+        propertyNames={"pattern": IDENTIFIER.pattern},
         additionalProperties={
             "type": ["array", "integer", "string"],
             "minimum": 0,
@@ -197,7 +197,7 @@ _ATTRIBUTES: Schema = {
         "The name of the value, a segment of its path in the state dict. "
         "Takes letters, digits, `_` and `-`, and expressions.",
         type=["string", "integer"],
-        pattern=SEGMENT,
+        pattern=rf"^(?:[{SEGMENT.rest}]|{OTHER})+{END}|{EXPRESSION}",
     ),
     "when": _field("False leaves the node out. Takes true or false, mostly `$(…)`.", **_TRUTH),
     "from": _field(
@@ -313,7 +313,7 @@ _FILE: Schema = {
             "description": "Values of parameters. Takes a mapping.",
             "additionalProperties": _VALUE,
         },
-        names=r"^[A-Za-z0-9_.-]{1,100}$",
+        names=VARIANT,
     ),
     "input": _field("Shape of one sample. Takes [C, H, W].", **_SHAPE),
     "inputs": _object("Several named inputs. Takes a mapping from name to shape.", _SHAPE),
@@ -329,11 +329,11 @@ _FILE: Schema = {
     "blocks": _field(
         "Blocks of this file. Takes a mapping from CamelCase name to block.",
         type="object",
-        propertyNames={"pattern": r"^[A-Z][A-Za-z0-9_]{0,99}$"},
+        propertyNames={"pattern": BLOCK.pattern},
         additionalProperties=_BLOCK_DEFINITION,
     ),
     "body": _BODY,
-    "outputs": _object("Named outputs. Takes a mapping from name to output.", _HEAD)
+    "outputs": _object("Named outputs. Takes a mapping from name to output.", _HEAD, OUTPUT)
     | {"maxProperties": MAX_OUTPUTS},
     "run": _field(
         "What a run of training noted of itself; nothing reads it. Takes a mapping.", type="object"

@@ -19,6 +19,7 @@ from cnndsl.diagnostics import Related, Report, Source, Span
 from cnndsl.faults import explain, place, template
 from cnndsl.files import read_regular
 from cnndsl.strays import conflict, stray
+from cnndsl.words import normal, skeleton
 
 MAX_BYTES = 300_000
 MAX_DEPTH = 60
@@ -308,18 +309,24 @@ class _Reader:
                     "write a block instead",
                 )
                 continue
-            entry = Entry(key, value)
+            entry = Entry(replace(key, value=normal(str(key.value))), value)
             if told := stray(entry.name, key.span):
                 self.broken = True
                 self.report.error("syntax", told[1], told[0], told[2])
                 continue
-            if entry.name in entries:
-                message = f"the key `{entry.name}` stands here again"
-                first = Related("first used", entries[entry.name].key.span)
-                self.report.error("duplicate", message, key.span, related=(first,))
-                continue
-            entries[entry.name] = entry
+            first = entries.setdefault(skeleton(entry.name), entry)
+            if first is not entry:
+                self.report_second(entry, first)
         return tuple(entries.values())
+
+    def report_second(self, entry: Entry, first: Entry) -> None:
+        """Report a key that stands in a mapping already, or looks like one that does."""
+        message, help = f"the key `{entry.name}` stands here again", ""
+        if entry.name != first.name:
+            message = f"the key `{entry.name}` looks like `{first.name}`, in other letters"
+            help = "choose a word that can be told apart"
+        related = (Related("first used", first.key.span),)
+        self.report.error("duplicate", message, entry.key.span, help, related=related)
 
     def put(self, value: Located, anchor: str | None, inner: int = 0) -> None:
         self.count(1, value.span)

@@ -25,16 +25,25 @@ from cnndsl.hints import (
 from cnndsl.misread import misread
 from cnndsl.ops import registry
 from cnndsl.parse import ATTRIBUTES, COMPANIONS
-from cnndsl.schema import IDENTIFIER, SHARED, STRUCTURES, spec_schema
+from cnndsl.schema import SHARED, STRUCTURES, spec_schema
 from cnndsl.source import Located
 from cnndsl.strays import Stray, stray
+from cnndsl.words import SORTS, visible
 
 
 @cache
 def _validator() -> Any:
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, ValidationError, validators
 
-    return Draft202012Validator(spec_schema())
+    def pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+        """Names are held against their whole rule, of which a pattern says a part."""
+        sort = SORTS.get(pattern)
+        fits = re.search(pattern, value) if isinstance(value, str) else True
+        if not fits or (sort and sort.fault(value)):
+            yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+    extend: Any = validators.extend
+    return extend(Draft202012Validator, {"pattern": pattern})(spec_schema())
 
 
 def validate(root: Located, report: Report) -> frozenset[Span]:
@@ -70,7 +79,8 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
     value = source.locate(root, iter(path))
     if "propertyNames" in error.schema_path:
         span = _key_span(root, path, error.instance)
-        yield span, f"`{error.instance}` is not a name{_where(path)}", _naming(error)
+        help = SORTS[error.validator_value].fault(error.instance)
+        yield span, f"`{visible(error.instance)}` is not a name{_where(path)}", help
         return
     match error.validator:
         case "additionalProperties":
@@ -162,16 +172,6 @@ def _names_op(word: str) -> bool:
 def _blocks(root: Located) -> list[str]:
     blocks = root.get("blocks") if isinstance(root, source.Mapping) else None
     return [entry.name for entry in blocks.entries] if isinstance(blocks, source.Mapping) else []
-
-
-def _naming(error: Any) -> str:
-    """How names are written there, by the pattern that one did not match."""
-    pattern = str(error.validator_value)
-    if pattern.startswith("^[A-Z]"):
-        return "the name of a block begins with a capital letter, and has letters, digits and `_`"
-    if pattern == IDENTIFIER:
-        return "a name begins with a letter, and has letters, digits and `_`"
-    return "a name has letters, digits, `_` and `-`"
 
 
 def _expected(error: Any, path: list[str | int]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Diagnostic, Report, suggest
+from cnndsl.diagnostics import Diagnostic, Related, Report, suggest
 from cnndsl.elaborate.asking import Place, Ref
 from cnndsl.elaborate.recipes import recipes_of
 from cnndsl.elaborate.walking import Stop, Walking
@@ -20,6 +20,7 @@ from cnndsl.init import initialize
 from cnndsl.prune import prune
 from cnndsl.scopes import OpenScope
 from cnndsl.values import Env, Evaluator, Home, Poison, public
+from cnndsl.words import normal, skeleton
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class _Network(Walking):
             root.members.append(node)
         except Poison:
             pass
-        root.taken[arg.name] = arg.key
+        root.taken[skeleton(arg.name)] = (arg.name, arg.key)
         self.values[arg.name] = ref
         return ref
 
@@ -160,16 +161,28 @@ class _Network(Walking):
     # --- outputs ---
 
     def heads(self, place: Place) -> None:
+        self.tell_apart()
         for head in self.home.spec.outputs:
             try:
                 if head.when and not self.truth(head.when, place.env, "when"):
                     self.dropped.append(head.name)
                     continue
                 source = self.text(head.source, place.env, "from") if head.source else ""
+                source = normal(source)
             except Poison:
                 continue
             self.outputs[head.name] = None
             self.pending.append((head, source))
+
+    def tell_apart(self) -> None:
+        """Report inputs and outputs of one name: exported files have one list of values."""
+        spec = self.home.spec
+        outputs = {head.name: head.span for head in spec.outputs}
+        for arg in spec.inputs:
+            if arg.name in (outputs or ("output",)):
+                message = f"`{arg.name}` is an input and an output; choose another name"
+                span = outputs.get(arg.name, arg.key)
+                self.report.error("name", message, span, related=(Related("first used", arg.key),))
 
     def after_root_step(self, place: Place) -> None:
         """Compute the heads whose source exists by now, as a hand-written forward pass would."""

@@ -9,13 +9,12 @@ from cnndsl.diagnostics import Related, Span, suggest
 from cnndsl.elaborate.asking import Asking, Place, Ref
 from cnndsl.elaborate.remedies import varied
 from cnndsl.expr import show
-from cnndsl.scopes import RESERVED, OpenScope
+from cnndsl.scopes import OpenScope
 from cnndsl.values import Env, Poison
+from cnndsl.words import MAX_WORD, RESERVED, SEGMENT, normal, skeleton
 
-MAX_SEGMENT = 100
 MAX_DEPTH = 60
 """How deep blocks and structures are nested, and so how many segments a path has."""
-SEGMENT = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 @dataclass
@@ -31,26 +30,31 @@ class Naming(Asking):
         scope = place.scope
         span = place.named or span
         path = scope.join(segment)
-        if segment in scope.taken:
-            first = scope.taken[segment]
+        shape = skeleton(segment)
+        if shape not in scope.taken:
+            scope.taken[shape] = (segment, span)
+            return path
+        word, first = scope.taken[shape]
+        if word == segment:
+            message = f"the name `{path}` is taken"
             line = span.source.lines[span.line - 1] if place.named else ""
             written = line[span.column - 1 : span.end_column - 1] or segment
             help = varied(written, place.variables) if first == span else ""
-            related = (Related("first used", first),)
-            message = f"the name `{path}` is taken"
-            self.report.error("name", message, span, help, place.env.frames, related)
-            return scope.join(self.free(scope, segment))
-        scope.taken[segment] = span
-        return path
+        else:
+            message = f"the name `{path}` looks like `{scope.join(word)}`, in other letters"
+            help = "choose a name that can be told apart"
+        related = (Related("first used", first),)
+        self.report.error("name", message, span, help, place.env.frames, related)
+        return scope.join(self.free(scope, segment))
 
     def free(self, scope: OpenScope, word: str) -> str:
         """`word`, or with a number behind it, whatever the scope has not used yet."""
         n = self.used.get((scope.path, word), 0)
         segment = word
-        while n or segment in scope.taken:
+        while n or skeleton(segment) in scope.taken:
             n += 1
             segment = word if n == 1 else f"{word}_{n}"
-            if segment not in scope.taken:
+            if skeleton(segment) not in scope.taken:
                 break
         self.used[scope.path, word] = n
         return segment
@@ -72,24 +76,29 @@ class Naming(Asking):
         return ref
 
     def segment(self, term: syntax.Term, env: Env) -> str:
-        name = str(self.evaluator.value(term, env))
-        if name in RESERVED or name.startswith("__"):
-            message = f"`{name}` is an attribute of every nn.Module; choose another name"
-            self.report.error("name", message, term.span, "", env.frames)
-            raise Poison
-        if len(name) > MAX_SEGMENT:
-            message = f"a name of {len(name)} characters; at most {MAX_SEGMENT}"
+        name = normal(str(self.evaluator.value(term, env)))
+        fault = SEGMENT.fault(name)
+        if len(name) > MAX_WORD:
+            message = f"a name of {len(name)} characters; at most {MAX_WORD}"
             self.report.error("bound", message, term.span, "", env.frames)
             raise Poison
-        if not name or not set(name) <= SEGMENT:
-            message = f"a name has letters, digits, `_` and `-`, found {show(name)}"
+        if fault:
+            message = f"{fault}, found {show(name)}"
             self.report.error("name", message, term.span, "", env.frames)
             raise Poison
+        self.attribute(name, "name", term.span, env)
         return name
+
+    def attribute(self, word: str, what: str, span: Span, env: Env) -> None:
+        """Refuse a word that as a child's name would hide an attribute of modules."""
+        if word in RESERVED:
+            message = f"`{word}` is an attribute of every nn.Module; choose another {what}"
+            self.report.error("name", message, span, "", env.frames)
+            raise Poison
 
     def lookup(self, term: syntax.Term, place: Place) -> Ref:
         """The value that `from` names: in this scope or one around it, up to the block's."""
-        name = self.text(term, place.env, "from")
+        name = normal(self.text(term, place.env, "from"))
         parts = name.count(".") + 1
         if parts > MAX_DEPTH:
             self.fail("bound", f"a path of {parts} parts; at most {MAX_DEPTH}", term.span, place)

@@ -16,7 +16,6 @@ from cnndsl.elaborate.remedies import project
 from cnndsl.expr import Exhausted, Meter, show
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op
-from cnndsl.scopes import RESERVED
 from cnndsl.values import BlockRef, Env, Poison, convert, public
 
 MAX_STEPS = 20_000
@@ -55,9 +54,9 @@ class Walking(Adding):
         """A body under a label: it renames a single node, and opens a scope for a list."""
         if not label:
             return self.body(body, x, place)
-        if label in RESERVED:
-            message = f"`{label}` is an attribute of every nn.Module; choose another label"
-            self.report.error("name", message, span, "", place.env.frames)
+        try:
+            self.attribute(label, "label", span, place.env)
+        except Poison:
             return None
         if body.single:
             return self.step(body.nodes[0], x, place, label)

@@ -12,6 +12,7 @@ from cnndsl.emitter.text import Writer
 from cnndsl.emitter.unify import unify
 from cnndsl.graph import Graph
 from cnndsl.plan import plan
+from cnndsl.plan.calls import called
 
 QUOTES = '"""'
 
@@ -23,7 +24,7 @@ def emit_source(graph: Graph, probe: bool = False) -> str:
     which the namespace must have.
     """
     root = plan(graph, probe)
-    writer = Writer(graph, unify(root))
+    writer = Writer(graph, unify(root, called(graph)))
     body = list(writer.lines(root))
     imports, helpers = imports_of("\n".join(body), writer.targets)
     return "\n".join([*_docstring(graph), *imports, *helpers, *body, ""])
@@ -32,7 +33,7 @@ def emit_source(graph: Graph, probe: bool = False) -> str:
 def network_class(graph: Graph) -> str:
     """The name of the class in the source that is the network."""
     root = plan(graph, probe=False)
-    return unify(root)[root.key].name
+    return unify(root, called(graph))[root.key].name
 
 
 def _docstring(graph: Graph) -> Iterator[str]:

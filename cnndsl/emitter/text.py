@@ -13,7 +13,7 @@ from cnndsl.emitter.unify import Unified
 from cnndsl.graph import Graph
 from cnndsl.ops.base import Call
 from cnndsl.plan.parts import Chain, Class, Leaf, Line, Part
-from cnndsl.plan.words import function_name, is_identifier, literal, variable
+from cnndsl.plan.words import distinct, field_name, function_name, is_identifier, literal
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,10 @@ class Writer:
 
     def outputs_class(self, name: str) -> Iterator[str]:
         yield from ("", "", f"class {name}Outputs(NamedTuple):")
+        names: list[str] = []
         for output in self.graph.outputs:
-            yield f"    {output_name(output.name)}: Tensor{' | None' if output.train_only else ''}"
+            names.append(distinct(field_name(output.name), names))
+            yield f"    {names[-1]}: Tensor{' | None' if output.train_only else ''}"
 
     def class_lines(self, found: Unified, is_root: bool) -> Iterator[str]:
         sample = found.sample
@@ -228,11 +230,6 @@ class Writer:
         yield "        for key in [key for key in state_dict if key.startswith(left_out)]:"
         yield "            del state_dict[key]"
         yield "        super()._load_from_state_dict(state_dict, prefix, *args)"
-
-
-def output_name(name: str) -> str:
-    """The field of the outputs' tuple for a name of a spec."""
-    return variable(name) or f"output{name}"
 
 
 def _tensor(absent: bool) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnndsl.plan.parts import Class, classes, leaves
+from cnndsl.plan.parts import Class, classes
 from cnndsl.plan.words import free, is_identifier, literal
 
 
@@ -36,17 +36,18 @@ class Unified:
     count: int
 
 
-def unify(root: Class) -> dict[Hashable, Unified]:
-    """The classes to write, by key, inner ones first."""
+def unify(root: Class, foreign: Collection[str]) -> dict[Hashable, Unified]:
+    """The classes to write, by key, inner ones first; `foreign` names stand for something else."""
     groups: dict[Hashable, list[Class]] = {}
     for found in classes(root):
         groups.setdefault(found.key, []).append(found)
-    imported = {leaf.call.target.rpartition(":")[2] for leaf in leaves(root)}
-    names = _names(groups, root.key, imported)
-    return {key: _unified(names[key], group) for key, group in groups.items()}
+    taken = {"F", "Tensor", "NamedTuple", "OrderedDict", "Module", *foreign}
+    names = _names(groups, root.key, taken)
+    taken |= {*names.values()}
+    return {key: _unified(names[key], group, taken) for key, group in groups.items()}
 
 
-def _unified(name: str, group: list[Class]) -> Unified:
+def _unified(name: str, group: list[Class], taken: set[str]) -> Unified:
     columns = list(zip(*([hole.value for hole in c.holes] for c in group), strict=True))
     hints = [hole.hint for hole in group[0].holes]
     declared = _declared(group)
@@ -59,7 +60,7 @@ def _unified(name: str, group: list[Class]) -> Unified:
             continue
         if typed not in by_column:
             wanted = declared.get(typed, hints[index])
-            chosen = free(wanted, ("self", *(p.name for p in by_column.values())))
+            chosen = free(wanted, taken | {p.name for p in by_column.values()})
             default = _default(group[0], chosen, column)
             by_column[typed] = Parameter(chosen, _type(column), index, default)
         fill.append(by_column[typed])
@@ -110,14 +111,14 @@ def _type_name(value: Any) -> str:
 
 
 def _names(
-    groups: Mapping[Hashable, list[Class]], root: Hashable, imported: set[str]
+    groups: Mapping[Hashable, list[Class]], root: Hashable, foreign: set[str]
 ) -> dict[Hashable, str]:
     """Each class's name; of a block's structures the smallest and commonest bears it alone."""
     samples = {key: group[0] for key, group in groups.items()}
     order = sorted(groups, key=lambda key: (len(samples[key].fields), -len(groups[key])))
-    taken = {"F", "Tensor", "NamedTuple", "OrderedDict", "Module", *imported}
+    taken = set(foreign)
     names = {root: free(samples[root].name, taken)}
-    taken.add(names[root])
+    taken |= {names[root], f"{names[root]}Outputs"}
     for key in order:
         if key == root:
             continue

@@ -17,9 +17,10 @@ from cnndsl.expr.tree import (
     UnknownFunction,
     Value,
 )
+from cnndsl.words import name_end, normal
 
 _TOKEN = re.compile(
-    r"(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
+    r"(?:(?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?)"
     r"|(?P<string>'[^']*'|\"[^\"]*\")|(?P<op>\*\*|//|==|!=|<=|>=|[-+*/%<>()\[\],.=]))"
 )
 _ACCESS = re.compile(r"(?P<op>\.)|(?P<number>\d+)")
@@ -54,6 +55,11 @@ def _tokens(text: str, start: int) -> list[_Token]:
     tokens: list[_Token] = []
     position = _skip(text, start)
     while position < len(text):
+        end = name_end(text, position)
+        if end > position:
+            tokens.append(_Token("name", normal(text[position:end]), position, end))
+            position = _skip(text, end)
+            continue
         access = tokens and tokens[-1].end == position and _reads(tokens)
         found = _ACCESS.match(text, position) if access else None
         found = found or _TOKEN.match(text, position)
@@ -305,7 +311,20 @@ def _number(token: _Token) -> int | float:
     return int(token.text)
 
 
-_REFERENCE = re.compile(r"[A-Za-z_]\w*(?:\.(?:[A-Za-z_]\w*|\d+))*")
+_DIGITS = re.compile(r"\d*")
+
+
+def _reference_end(text: str, start: int) -> int:
+    """Where a reference as `list.0` or `x.channels` ends; `start` where none begins."""
+    end = name_end(text, start)
+    while end > start and text.startswith(".", end):
+        part = name_end(text, end + 1)
+        digits = _DIGITS.match(text, end + 1)
+        inner = max(part, digits.end() if digits else part)
+        if inner == end + 1:
+            break
+        end = inner
+    return end
 
 
 def parse(text: str) -> Expr:
@@ -351,13 +370,14 @@ def _embedded(text: str, start: int) -> tuple[Expr, int]:
         if not text[start + 2 : end].strip():
             raise ExprError("the expression is empty", start, end + 1)
         return _Parser(text[:end], start + 2).whole(), end + 1
-    found = _REFERENCE.match(text, start + 1)
-    if not found:
+    end = _reference_end(text, start + 1)
+    if end == start + 1:
         what = "write $(…)" if text.startswith("${", start) else "a `$` itself is written `$$`"
         raise ExprError("`$` begins a name or `(`", start, start + 1, what)
-    if found[0].isidentifier() and found[0] not in KEYWORDS:
-        return Expr("name", start + 1, found.end(), found[0]), found.end()
-    return _Parser(text[: found.end()], start + 1).whole(), found.end()
+    name = normal(text[start + 1 : end])
+    if name.isidentifier() and name not in KEYWORDS:
+        return Expr("name", start + 1, end, name), end
+    return _Parser(text[:end], start + 1).whole(), end
 
 
 def _closing(text: str, start: int) -> int:

@@ -6,15 +6,12 @@ place among the members of its scope, a name elsewhere.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from cnndsl.importer.errors import ModelError, Problem
 from cnndsl.importer.terms import Body, Head, Outline, Term
-from cnndsl.scopes import RESERVED
-
-SEGMENT = re.compile(r"[A-Za-z0-9_-]{1,100}")
+from cnndsl.words import RESERVED, SEGMENT
 
 
 def name(outline: Outline, input: int) -> Outline:
@@ -137,7 +134,7 @@ class _Namer:
             return free, free
         if term.segment == number:
             return number, None
-        if not SEGMENT.fullmatch(term.segment) or term.segment in RESERVED:
+        if not SEGMENT.accepts(term.segment) or term.segment in RESERVED:
             self.problems.append(Problem(term.path, f"`{term.segment}` is no name in a spec"))
         elif term.segment in scope.taken:
             fact = f"`{term.segment}` is the name of another value in the spec"

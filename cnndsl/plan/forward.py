@@ -28,7 +28,7 @@ class Forward:
     ) -> None:
         self.planner, self.graph, self.train_only = planner, planner.graph, train_only
         self.names = dict(inputs)
-        self.variables = Variables()
+        self.variables = Variables(planner.called)
         self.fields: list[tuple[str, Part]] = []
         self.lines: list[Line] = []
         self.left = Counter(outputs)

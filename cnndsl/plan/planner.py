@@ -7,6 +7,7 @@ from functools import cached_property
 
 from cnndsl.graph import Graph, Input, Node, Scope
 from cnndsl.ops.base import Call, Family
+from cnndsl.plan.calls import called
 from cnndsl.plan.forward import Forward
 from cnndsl.plan.parts import Chain, Class, Leaf, Part
 from cnndsl.plan.variables import Variables
@@ -42,6 +43,11 @@ class Planner:
         """The nodes that are outputs of the network."""
         return frozenset(output.node for output in self.graph.outputs)
 
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """The names that the source takes from elsewhere."""
+        return called(self.graph)
+
     def root(self) -> Class:
         scope = self.graph.root
         members = [m for m in scope.members if not _is_input(m)]
@@ -52,10 +58,11 @@ class Planner:
         )
         if row and simple and _numbered(row):
             return self.chain_class(name, scope, row)
-        names = (
-            ["x"] if len(self.graph.inputs) == 1 else [variable(n.path) for n in self.graph.inputs]
-        )
-        inputs = dict(zip((node.id for node in self.graph.inputs), names, strict=True))
+        variables, single = Variables(self.called), len(self.graph.inputs) == 1
+        inputs = {
+            node.id: variables.new("x" if single else variable(node.path))
+            for node in self.graph.inputs
+        }
         outputs = [output.node for output in self.graph.outputs]
         return self.forward_class(name, scope, members, inputs, outputs)
 
@@ -69,7 +76,7 @@ class Planner:
             return self.chain_class(name, scope, row)
         inputs, outputs = self.ends(scope)
         names: dict[int, str] = {}
-        variables = Variables()
+        variables = Variables(self.called)
         for index, source in enumerate(inputs):
             hint = "x" if index == 0 else variable(self.graph.nodes[source].path.rpartition(".")[2])
             names[source] = variables.new(hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from heapq import heappop, heappush
 
 from cnndsl.plan.words import RESERVED
@@ -11,7 +11,9 @@ from cnndsl.plan.words import RESERVED
 class Variables:
     """Names that values have, each until it is dropped; as many are found as fast as few."""
 
-    def __init__(self) -> None:
+    def __init__(self, foreign: Collection[str] = ()) -> None:
+        self.foreign = foreign
+        """Names that stand for something else in the source."""
         self.live: set[str] = set()
         self.next: dict[str, int] = {}
         """For a word the number from which on it was never tried."""
@@ -34,7 +36,7 @@ class Variables:
         word = word or "out"
         for number in self.numbers(word):
             name = word if number == 1 else f"{word}{number}"
-            if name not in self.live and name not in RESERVED:
+            if not (name in self.live or name in RESERVED or name in self.foreign):
                 return self.hold(name)
         raise AssertionError("there is always a next number")
 

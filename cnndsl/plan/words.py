@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
+from unicodedata import normalize
+
+from cnndsl.words import MAX_WORD
 
 
 def access(segment: str) -> str:
@@ -18,29 +22,43 @@ def is_identifier(word: str) -> bool:
 
 def variable(segment: str) -> str:
     """A variable's name for a path segment, empty where it is a number."""
-    word = segment.replace("-", "_").replace(".", "_").lower()
+    word = field_name(re.sub(r"^_+", "_", re.sub("[-.]", "_", segment)))
+    return f"{word}_" if word in RESERVED else word
+
+
+def field_name(word: str) -> str:
+    """The name of a named tuple's field, likewise."""
+    word = normalize("NFKC", word.lower())
     if not word or word.isdigit():
         return ""
-    return word if is_identifier(word) and word not in RESERVED else f"{word}_".lstrip("0123456789")
+    return word if is_identifier(word) else f"{word}_".lstrip("0123456789")
 
 
-RESERVED = {"self", "nn", "torch", "tensor", "probe", "super", "getattr"}
+RESERVED = {"self", "nn", "torch", "tensor", "probe", "_", *dir(builtins)}
+"""What the source reads itself: its variables, imports and builtins."""
 
 
-def free(word: str, taken: Iterable[str]) -> str:
+def free(word: str, taken: Collection[str]) -> str:
+    """`word`, or with a number behind it, whatever is neither taken nor of the source's own."""
+    return distinct(word or "out", {*taken, *RESERVED})
+
+
+def distinct(word: str, taken: Collection[str]) -> str:
     """`word`, or with a number behind it, whatever is not taken."""
-    word = word or "out"
-    used = set(taken)
     n, candidate = 1, word
-    while candidate in used or candidate in RESERVED:
+    while candidate in taken:
         n += 1
         candidate = f"{word}{n}"
     return candidate
 
 
 def class_name(word: str) -> str:
-    """A class's name for a block or segment: `ConvBN` stays, `denseblock1` → `Denseblock1`."""
-    parts = re.split(r"[^A-Za-z0-9]+", word)
+    """A class's name for a block or segment: `ConvBN` stays, `denseblock1` → `Denseblock1`.
+
+    Any text gives one; of a long text it is the beginning.
+    """
+    text = normalize("NFKC", word[:MAX_WORD])
+    parts = "".join(c if c != "_" and f"_{c}".isidentifier() else " " for c in text).split()
     name = ""
     for part in parts:
         digits = name[-1:].isdigit() and part[:1].isdigit()

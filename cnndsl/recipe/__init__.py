@@ -35,6 +35,7 @@ from cnndsl.recipe.sections import (
     Validation,
 )
 from cnndsl.recipe.unread import unread, unread_beside, without_unread
+from cnndsl.words import VARIANT
 
 __all__ = [
     "DATA_NAMES",
@@ -157,7 +158,7 @@ def recipe_schema() -> Schema:
     recipes = {
         "type": "object",
         "description": "Other recipes, for --recipe. Takes a mapping from name to recipe.",
-        "propertyNames": {"pattern": r"^[A-Za-z0-9_.-]{1,100}$"},
+        "propertyNames": {"pattern": VARIANT.pattern},
         "additionalProperties": {
             "type": "object",
             "description": "A recipe. Takes a mapping.",
