@@ -12,6 +12,7 @@ import typer
 
 from cnndsl.cli.options import InputOption, SetOption, SpecArgument, VariantOption, checked
 from cnndsl.cli.telling import fail, told, told_of, usage, write
+from cnndsl.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
     from cnndsl.diagram.plan import Plan
@@ -143,18 +144,28 @@ def chosen_format(format: str | None, out: Path | None) -> str:
 
 
 def drawn_or_fail(shown: Shown, look: Look, out: Path | None) -> bytes:
-    """The diagram as a file; where it cannot be rendered, its DOT text is written beside."""
+    """The diagram as a file; one too large to lay out is a mistake of the spec."""
+    from cnndsl.diagram import Oversize
+
+    try:
+        return page(shown, look) if look.format == "html" else picture_or_fail(shown, look, out)
+    except Oversize as e:
+        told_of([Diagnostic("bound", e.message, shown.graph.root.span, e.help)])
+        raise typer.Exit(1) from None
+
+
+def picture_or_fail(shown: Shown, look: Look, out: Path | None) -> bytes:
+    """The picture; where a package for it is missing, its DOT text is written beside."""
     from cnndsl.diagram import THEMES, RenderError, make_figure, render
     from cnndsl.diagram.dot import write_dot
 
-    if look.format == "html":
-        return page(shown, look)
     theme, plan = THEMES[look.theme or "light"], plan_of(shown, look)
     dot = str(write_dot(plan, theme, look.across).source).encode()
     if look.format == "dot":
         return dot
+    figure = make_figure(plan, across=look.across)
     try:
-        return render(make_figure(plan, across=look.across), look.format, theme)
+        return render(figure, look.format, theme)
     except RenderError as e:
         if out is not None:
             write(out.with_suffix(".dot"), dot)

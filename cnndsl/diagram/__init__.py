@@ -5,10 +5,11 @@ from __future__ import annotations
 import graphviz
 
 from cnndsl.diagram.dot import write_dot
+from cnndsl.diagram.errors import Oversize, RenderError
 from cnndsl.diagram.figure import Figure, make_figure
 from cnndsl.diagram.page import write_page
 from cnndsl.diagram.planning import make_plan
-from cnndsl.diagram.rendering import FORMATS, RenderError, render
+from cnndsl.diagram.rendering import FORMATS, render
 from cnndsl.diagram.theme import LIGHT, THEMES, Theme
 from cnndsl.graph import Graph
 
@@ -16,6 +17,7 @@ __all__ = [
     "FORMATS",
     "THEMES",
     "Figure",
+    "Oversize",
     "RenderError",
     "draw_graph",
     "make_figure",

@@ -14,6 +14,8 @@ Member = Node | Scope
 
 MAX_PERIOD = 6
 """How many members one repetition may have: a dense layer has two, itself and its concat."""
+LONG = 100
+"""How many members a sequence has at the least for repetitions of mere nodes to be drawn once."""
 MIN_GROWING = 3
 """How many repetitions there must be where the channels differ from one to the next."""
 
@@ -36,8 +38,15 @@ class Run:
         return tuple(m for m in self.members if isinstance(m, Scope))
 
     @property
-    def last_scope(self) -> Scope:
-        return [m for m in self.last if isinstance(m, Scope)][-1]
+    def head(self) -> Member:
+        """What gives its name to a repetition: its first scope, or its first node."""
+        return (*self.scopes, *self.members)[0]
+
+    @property
+    def last_head(self) -> Member:
+        """The last scope of all, or the last node that has a number, or the last."""
+        numbered = (m for m in self.last if isinstance(m, Node) and m.numbered)
+        return (*self.last, *numbered, *(m for m in self.last if isinstance(m, Scope)))[-1]
 
 
 @dataclass
@@ -47,6 +56,8 @@ class Folder:
     graph: Graph
     changes: Changes = NOTHING
     _outlines: dict[str, str] = field(default_factory=dict)
+    _ops: dict[int, str] = field(default_factory=dict)
+    """What ops look like, by their identity."""
 
     @cached_property
     def last_reader(self) -> Mapping[int, int]:
@@ -69,7 +80,8 @@ class Folder:
         """The length of a repetition that begins here and how many there are: the widest wins."""
         best = (1, 1)
         for period in range(1, min(MAX_PERIOD, (len(members) - place) // 2) + 1):
-            if not any(isinstance(m, Scope) for m in members[place : place + period]):
+            unit = members[place : place + period]
+            if len(members) < LONG and not any(isinstance(m, Scope) for m in unit):
                 continue
             for exact, least in ((True, 2), (False, MIN_GROWING)):
                 times = self.count(members, place, period, exact)
@@ -86,10 +98,13 @@ class Folder:
         for here in range(place + period, len(members) - period + 1, period):
             unit = members[here : here + period]
             same = [self.outline(m) for m in unit] == outline
-            if not same or not self.wired_alike(start, start + size * times, size, exact):
+            begin = start + size * times
+            if not same or not self.wired_alike(start, begin, size, exact):
+                break
+            if self.is_read_elsewhere(begin - size, size):
                 break
             times += 1
-        return self.until_read_elsewhere(start, size, times)
+        return times
 
     def change(self, node: Node) -> str:
         """What became of a node: repetitions are drawn once where the same became of all."""
@@ -127,21 +142,19 @@ class Folder:
             return (a.shape, a.input_shapes) == (b.shape, b.input_shapes)
         return len(a.shape) == len(b.shape) and a.shape[1:] == b.shape[1:]
 
-    def until_read_elsewhere(self, start: int, size: int, times: int) -> int:
-        """How many repetitions there are before one that something behind the next one reads."""
-        for index in range(times - 1):
-            begin = start + index * size
-            own = range(begin, begin + size)
-            if any(self.last_reader.get(node, 0) >= begin + 2 * size for node in own):
-                return index + 1
-        return times
+    def is_read_elsewhere(self, begin: int, size: int) -> bool:
+        """Whether something behind the unit after the one that begins here reads a value of it."""
+        own = range(begin, begin + size)
+        return any(self.last_reader.get(node, 0) >= begin + 2 * size for node in own)
 
     def outline(self, member: Member) -> str:
         """Ops and blocks in order, with the names below the member but without its own."""
         if isinstance(member, Node):
             # How much noise there is in training often grows from block to block.
-            noise = member.op.family is Family.REGULARIZATION
-            return (member.op.name if noise else repr(member.op)) + self.change(member)
+            if id(member.op) not in self._ops:
+                noise = member.op.family is Family.REGULARIZATION
+                self._ops[id(member.op)] = member.op.name if noise else repr(member.op)
+            return self._ops[id(member.op)] + self.change(member)
         if member.path not in self._outlines:
             inner = ", ".join(f"{_segment(m)}: {self.outline(m)}" for m in member.members)
             self._outlines[member.path] = f"{member.block}{{{inner}}}"

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from cnndsl.diagram.errors import Oversize
 from cnndsl.diagram.rows import Web, is_via
 from cnndsl.diagram.structure import Fork, Head, Parts, Structure
 from cnndsl.diagram.wiring import Net, is_port
@@ -30,6 +31,8 @@ HANG = 22.0
 """From the bottom of an item to the top of what hangs on it."""
 COLUMN = 30.0
 """Between columns; half of it is above and below them."""
+MAX_MOVED = 50_000
+"""How often boxes and places of wires are put in what is around them at the most."""
 ROW, PASSING = 36.0, 10.0
 """Between rows of a web, and about a wire that passes a row."""
 
@@ -67,8 +70,8 @@ class Block:
 
     def take(self, other: Block, x: float, y: float) -> None:
         """Put another block in, its line at x and its upper edge at y."""
-        for key, spot in other.spots.items():
-            self.spots[key] = replace(spot, x=spot.x + x, y=spot.y + y)
+        for key, at in other.spots.items():
+            self.spots[key] = Spot(at.x + x, at.y + y, at.left, at.right, at.length, at.out)
         self.lanes |= {number: lane + x for number, lane in other.lanes.items()}
         self.floors |= {key: floor + y for key, floor in other.floors.items()}
         self.left = max(self.left, other.left - x)
@@ -104,6 +107,14 @@ class _Layout:
     measures: Measures
     breaks: Breaks
     blocks: dict[str, Block] = field(default_factory=dict)
+    moved: int = 0
+
+    def take(self, block: Block, other: Block, x: float, y: float) -> None:
+        """Put a block in another one, as long as there is no end of it."""
+        self.moved += len(other.spots)
+        if self.moved > MAX_MOVED:
+            raise Oversize(f"more than {MAX_MOVED} places within each other; no one could read it")
+        block.take(other, x, y)
 
     def net(self, id: str) -> Block:
         structure = self.measures.structures[id]
@@ -151,7 +162,7 @@ class _Layout:
         for index, part in enumerate(parts):
             behind = parts[index + 1] if index + 1 < len(parts) else ""
             laid = self.part(part, behind)
-            block.take(laid, x, y)
+            self.take(block, laid, x, y)
             edges.append((y, y + laid.length, x + laid.right))
             x, y = x + laid.out, y + laid.length + self.gap(part, behind, hosts)
         block.out = x
@@ -191,7 +202,7 @@ class _Layout:
         bottom = top + laid.length
         beside = [right for upper, lower, right in edges if lower > host.y and upper < bottom]
         x = max(beside) + BESIDE + laid.left
-        block.take(laid, x, top)
+        self.take(block, laid, x, top)
         edges.append((top, bottom, x + laid.right))
 
     # --- side by side ---
@@ -204,7 +215,7 @@ class _Layout:
         block = Block(out=0.0 if fork.spine is None else laid[fork.spine].out)
         for index, (one, x) in enumerate(zip(laid, places, strict=True)):
             beside = fork.spine is not None and index != fork.spine
-            block.take(one, x, _drop(fork.branches[index], length - one.length, beside))
+            self.take(block, one, x, _drop(fork.branches[index], length - one.length, beside))
         lane = max(block.right, behind) + LANE
         for number in fork.lanes:
             block.lanes[number] = block.right = lane
@@ -221,7 +232,7 @@ class _Layout:
                     one.left = one.right = PASSING
                     one.spots[key] = Spot(length=height)
             for one, x in zip(laid, _centred(laid), strict=True):
-                block.take(one, x, y)
+                self.take(block, one, x, y)
             block.floors |= dict.fromkeys(row, y + height)
             y += height + ROW
         return block
@@ -231,7 +242,7 @@ class _Layout:
         room = GAP if self.measures.across else ENTER
         top = room if is_entry(chunks[0][0]) else 0.0
         block = Block()
-        block.take(columns[0], 0.0, 0.0)
+        self.take(block, columns[0], 0.0, 0.0)
         if title:
             block.right = max(block.right, last_entry(block) + TITLE / 2 + title)
         for before, column, chunk in zip(columns, columns[1:], chunks[1:], strict=False):
@@ -239,7 +250,7 @@ class _Layout:
             lower = before.length + (0.0 if before is columns[0] else top) + COLUMN / 3
             block.jumps[str(chunk[0])] = (lower, turn, top - COLUMN / 2)
             x = block.right + COLUMN + column.left
-            block.take(column, x, top)
+            self.take(block, column, x, top)
             block.out = x + column.out
         block.length += COLUMN / 2
         return block

@@ -18,6 +18,9 @@ from cnndsl.ops.base import Family
 FUSING = (Family.CONVOLUTION, Family.LINEAR, Family.NORMALIZATION, Family.MERGE)
 """What a box may begin with, for a normalization and an activation to be written into it."""
 
+MAX_UNITS = 400
+"""How many members a run has at the most for its repetitions to be shown one by one."""
+
 
 @dataclass
 class Planner:
@@ -164,7 +167,7 @@ class Planner:
     def scope_items(self, run: Run, base: str) -> list[Item]:
         """A repeated run or a single scope, as a group or less."""
         self.record(run)
-        if len(run.scopes) > 1:
+        if len(run.scopes) != 1:
             return [self.wrap(run, "", tuple(self.items(self.runs(run.members), base)), base)]
         (scope,) = run.scopes
         if run.times == 1 and not scope.block and self.is_branch(scope):
@@ -205,23 +208,23 @@ class Planner:
 
     def wrap(self, run: Run, block: str, inner: tuple[Item, ...], base: str) -> Item:
         """A group around the items, or the only item with the scope's name."""
-        scope = run.scopes[0]
-        path = scope.path if len(run.scopes) == 1 else f"run/{scope.path}"
-        name = _relative(scope.path, base)
+        path = run.head.path if len(run.scopes) == 1 else f"run/{run.head.path}"
+        name = _relative(run.head.path, base)
         if run.times > 1:
-            name = words.run_name(name, _relative(run.last_scope.path, base))
+            name = words.run_name(name, _relative(run.last_head.path, base))
         if len(inner) == 1 and isinstance(inner[0], Box) and inner[0].times == 1:
             name = block if _is_number(name) else name
             box = replace(inner[0], id=path, name=name, times=run.times)
             return replace(box, units=self.all_units(run, base))
         closed = self.closed(run, path, name, block)
-        look = block or ", ".join(self.folder.outline(scope) for scope in run.scopes)
+        alike = run.scopes or run.members
+        look = block or ", ".join(self.folder.outline(member) for member in alike)
         units = self.all_units(run, base)
         return Group(path, name, block, inner, closed, look, run.times, closed.train_only, units)
 
     def all_units(self, run: Run, base: str) -> tuple[Item, ...]:
         """The repetitions one by one, each as it is for itself."""
-        if run.times == 1 or not self.units:
+        if run.times == 1 or not self.units or len(run.all) > MAX_UNITS:
             return ()
         alone = Planner(self.graph, self.fold, self.fuse, self.units, self.changes)
         alone.folder, alone.special = self.folder, self.special
@@ -231,11 +234,11 @@ class Planner:
         """The box for a scope or run that is not opened."""
         inside = list(nodes(run.members))
         alone = len(run.members) == 1
-        result = self.result(run.scopes[0]) if alone else inside[-1].id
+        result = self.result(run.scopes[0]) if alone and run.scopes else inside[-1].id
         return Box(
             id=path,
             kind=Kind.BLOCK,
-            name="" if block and _is_number(name) else name,
+            name="" if _is_number(name) and (block or not run.scopes) else name,
             op=block,
             text=self.arguments(run.scopes[0]) if block else words.layer_count(inside),
             shape=self.shape(result),

@@ -6,6 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from io import BytesIO
 
+from cnndsl.diagram.errors import RenderError
 from cnndsl.diagram.figure import Figure
 from cnndsl.diagram.svg import write_svg
 from cnndsl.diagram.theme import LIGHT, Theme
@@ -15,15 +16,6 @@ SCALE = 2.0
 """Pixels of a PNG for each point."""
 MAX_SIDE = 20_000
 """Pixels of a PNG's longer side; a larger diagram is scaled down."""
-
-
-class RenderError(Exception):
-    """A diagram that could not be rendered; `help` says what to do about it."""
-
-    def __init__(self, message: str, help: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.help = help
 
 
 def render(figure: Figure, format: str, theme: Theme = LIGHT) -> bytes:

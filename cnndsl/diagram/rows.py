@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cnndsl.diagram.errors import Oversize
 from cnndsl.diagram.wiring import Net
 
 Reads = Mapping[str, Mapping[str, Sequence[int]]]
 """For each key other keys, and the numbers of the wires between them."""
+
+MAX_PASSED = 8_000
+"""How many places of wires in rows that they pass a net may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Rows:
         self.name = keys[0]
         self.source = {wire.value: wire.source for wire in net.wires}
         self.vias: dict[int, tuple[str, ...]] = {}
+        self.passed = 0
         own = set(keys)
         row: dict[str, int] = {}
         for key in keys:
@@ -60,6 +65,9 @@ class Rows:
         """Note the places of wires between two rows; -1 is above all, and the last below."""
         for number in wires:
             value = self.net.wires[number].value
+            self.passed += max(0, end - start - 1)
+            if self.passed > MAX_PASSED:
+                raise Oversize(f"wires that pass more than {MAX_PASSED} places of other boxes")
             places = tuple(via(self.name, value, index) for index in range(start + 1, end))
             for index, place in zip(range(start + 1, end), places, strict=True):
                 self.rows[index][place] = None
