@@ -17,7 +17,7 @@ from torch import nn
 
 import cnndsl
 from cnndsl.builder import build_module
-from cnndsl.diagram import make_figure, make_plan
+from cnndsl.diagram import make_figure, make_plan, write_page
 from cnndsl.emitter import emit_source, network_class
 from cnndsl.equivalence import equivalence
 from cnndsl.exporter import Network, export
@@ -113,6 +113,7 @@ def test_values_enter_a_group_at_its_border(
 
 def assert_every_drawing_is_made(graph: Graph) -> None:
     """Folded, fused and closed to any depth, there is a line to every box, and none ends in air."""
+    assert write_page(graph).startswith("<!doctype html>")
     for depth in (None, 0, 1):
         figure = make_figure(make_plan(graph, depth=depth))
         edges = drawn_edges(figure)
@@ -120,6 +121,22 @@ def assert_every_drawing_is_made(graph: Graph) -> None:
         given = {node.path for node in graph.inputs}
         assert {box.id for box in figure.plan.boxes} - reached <= given
         assert not loose_ends(figure)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("count", [9, 30])
+def test_drawings_of_repetitions_within_repetitions(count: int, step: int, tmp_path: Path) -> None:
+    """Where every so many blocks are read, runs are parts of runs, and shown one by one too."""
+    read = ", ".join(f"{{from: s{i}}}" for i in range(0, count, step))
+    text = f"""
+    input: [4, 8, 8]
+    body:
+      - {{for: {{i: {count}}}, name: s$i, do: [{{residual: [relu]}}]}}
+      - add: [{read}, []]
+    """
+    path = tmp_path / "net.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert_every_drawing_is_made(cnndsl.check(path))
 
 
 @pytest.mark.parametrize("part", range(PARTS))

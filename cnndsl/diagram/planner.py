@@ -223,11 +223,15 @@ class Planner:
         return Group(path, name, block, inner, closed, look, run.times, closed.train_only, units)
 
     def all_units(self, run: Run, base: str) -> tuple[Item, ...]:
-        """The repetitions one by one, each as it is for itself."""
+        """The repetitions one by one, each as it is for itself and in the folds around the run."""
         if run.times == 1 or not self.units or len(run.all) > MAX_UNITS:
             return ()
         alone = Planner(self.graph, self.fold, self.fuse, self.units, self.changes)
         alone.folder, alone.special = self.folder, self.special
+        alone.twins = {node.id: self.alike(node.id) for node in nodes(run.all)}
+        for node in nodes(run.members):  # those of this run stand behind those of the outer ones
+            found = alone.twins[node.id]
+            alone.twins[node.id] = found[: len(found) // run.times]
         return tuple(alone.items(one_by_one(run.all), base))
 
     def closed(self, run: Run, path: str, name: str, block: str) -> Box:
