@@ -8,13 +8,14 @@ op's arguments. The op so found must make a call with exactly the parameters of 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from cnndsl.importer.signatures import Parameters, bound, held, plain, resolve, signature_of
 from cnndsl.ops import registry
@@ -27,7 +28,7 @@ SHAPES = (Shape((48,)), Shape((30, 48)), Shape((48, 30, 36)))
 Side = Literal["module", "function"]
 
 TRIED = (1, 2, 3)
-"""Values tried for an integer that no parameter of PyTorch shows."""
+"""Values tried for an integer that no parameter of PyTorch shows, beside those of the others."""
 
 TWINS = {
     "torchvision.ops.stochastic_depth:StochasticDepth": "cnndsl.modules:StochasticDepth",
@@ -50,6 +51,13 @@ class Reading:
     fixed: Mapping[str, Any]
     names: Mapping[str, tuple[str, int]]
 
+    @property
+    def complete(self) -> bool:
+        """Whether each argument that an op needs is known, or can be tried."""
+        known = {*self.fixed, *self.names}
+        args = self.op.args.items()
+        return all(arg in known or _single(d.kind) for arg, d in args if d.required)
+
     def candidates(self, parameters: Parameters) -> Iterator[Op]:
         """The ops that may make a call with these parameters."""
         given = dict(self.fixed)
@@ -59,17 +67,25 @@ class Reading:
             value = parameters[name]
             shifted = more and isinstance(value, int) and value > 0
             given[arg] = value - more if shifted else value
-        unknown = [
-            arg
-            for arg, declared in self.op.args.items()
-            if arg not in given and _number(declared.kind)
-        ]
-        for values in itertools.product(*([None, *TRIED] for _ in unknown)):
-            tried = {a: v for a, v in zip(unknown, values, strict=True) if v is not None}
+        kinds = {a: d.kind for a, d in self.op.args.items() if a not in given and _number(d.kind)}
+        numbers = sorted({*TRIED, *_whole(parameters)})
+        for values in itertools.product(*(_tries(kind, numbers) for kind in kinds.values())):
+            tried = {a: v for a, v in zip(kinds, values, strict=True) if v is not None}
             try:
                 yield self.op.create({**given, **tried})
             except Reject:
                 continue
+
+
+def _whole(parameters: Parameters) -> set[int]:
+    """The integers that a call is given."""
+    return {value for value in tree_leaves(list(parameters.values())) if type(value) is int}
+
+
+def _tries(kind: Kind, numbers: Sequence[int]) -> list[Any]:
+    """Values for an argument that arrives at several parameters, or computed: none, one or two."""
+    pairs = list(itertools.permutations(numbers, 2)) if _takes(kind, 2) else []
+    return [None, *numbers, *pairs]
 
 
 # --- reading ---
@@ -170,14 +186,22 @@ def _readings(op: type[Op], side: Side) -> Iterator[Reading]:
     seen: list[Reading] = []
     for combination in itertools.product(*discrete.values()):
         fixed = dict(zip(discrete, combination, strict=True))
-        for x, every in itertools.product(SHAPES, (True, False)):
-            sampled = {
-                arg: pair[0] for arg, pair in pairs.items() if every or op.args[arg].required
-            }
+        for x, given in itertools.product(SHAPES, _given(op, tuple(pairs))):
+            sampled = {arg: pairs[arg][0] for arg in given}
             reading = _reading(op, side, fixed, {**fixed, **sampled}, pairs, x)
-            if reading and reading not in seen:
+            if reading and reading.complete and reading not in seen:
                 seen.append(reading)
                 yield reading
+
+
+def _given(op: type[Op], args: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Which arguments to give in samples: all, all but one, and no more than needed."""
+    yield args
+    required = tuple(arg for arg in args if op.args[arg].required)
+    for left in args:
+        if left not in required:
+            yield tuple(arg for arg in args if arg != left)
+    yield required
 
 
 def _reading(
@@ -271,10 +295,27 @@ def _samples(kind: Kind) -> tuple[Any, Any]:
     if isinstance(kind, Items):
         length = kind.lengths[-1] if kind.lengths else 3
         return tuple(range(5, 5 + length)), tuple(range(9, 9 + length))
-    return (5, 7) if isinstance(kind, Number) and kind.whole else (0.25, 0.5)
+    if isinstance(kind, Number) and kind.whole:
+        return 5, 7
+    least = kind.min if isinstance(kind, Number) and kind.min else 0
+    return least + 0.25, least + 0.5
 
 
 def _number(kind: Kind) -> bool:
     if isinstance(kind, Either):
         return any(_number(inner) for inner in kind.kinds)
     return isinstance(kind, Number | Items)
+
+
+def _takes(kind: Kind, length: int) -> bool:
+    """Whether so many numbers are a value."""
+    if isinstance(kind, Either):
+        return any(_takes(inner, length) for inner in kind.kinds)
+    return isinstance(kind, Items) and length in kind.lengths
+
+
+def _single(kind: Kind) -> bool:
+    """Whether one number is a value."""
+    if isinstance(kind, Either):
+        return any(map(_single, kind.kinds))
+    return isinstance(kind, Number)

@@ -80,7 +80,7 @@ def held(module: nn.Module, names: Iterable[str]) -> Parameters:
 
 def stored(name: str, value: Any) -> Any:
     """An argument to compare; of a shape, how many sizes it has counts too."""
-    if name == "normalized_shape":
+    if name in ("normalized_shape", "unflattened_size"):
         return tuple(value) if isinstance(value, list | tuple) else (value,)
     return plain(value)
 
