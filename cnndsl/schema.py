@@ -322,6 +322,15 @@ _FILE: Schema = {
         "Blocks of other files, used as `alias.Block`. Takes a mapping from alias to file.",
         {"type": "string", "description": "Takes a path below this folder, or a shipped name."},
     ),
+    "requires": _field(
+        "Installed packages whose ops this file uses. Takes a list of packages.",
+        type="array",
+        items={
+            "type": "string",
+            "pattern": rf"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?{END}",
+            "description": "Takes the name of a package.",
+        },
+    ),
     "extends": _field(
         "The file that this one gives other values. Takes a path or shipped name.", type="string"
     ),

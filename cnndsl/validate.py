@@ -23,7 +23,7 @@ from cnndsl.hints import (
     text_hint,
 )
 from cnndsl.misread import misread
-from cnndsl.ops import registry
+from cnndsl.ops import lacking, offers, registry
 from cnndsl.parse import ATTRIBUTES, COMPANIONS
 from cnndsl.schema import SHARED, STRUCTURES, spec_schema
 from cnndsl.source import Located
@@ -110,6 +110,7 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
                 return
             names = next(option["enum"] for option in error.schema["anyOf"] if "enum" in option)
             help = nearest_op(word, [*names, *_blocks(root)])
+            help = _of_packages(word, help, root)
             if word in names_before(root, path):
                 help = f"an earlier value is taken with `from`: write `{{from: {word}}}`"
             yield value.span, f"unknown op `{word}`", help
@@ -153,13 +154,24 @@ def _remedy(word: str, node: source.Mapping, root: Located, known: list[str], fi
         return nearest_key(word, node, [], lambda _: True)
     held = [entry.name for entry in node.entries if entry.name != word]
     if not any(_names_op(name) for name in held):
-        return nearest_op(word, [*known, *_blocks(root)], fits)
+        return _of_packages(word, nearest_op(word, [*known, *_blocks(root)], fits), root)
     companions = [name for op in held for name in COMPANIONS.get(op, ())]
     near = nearest_key(word, node, [*ATTRIBUTES, *companions], fits)
     own = nearest_op(word, [name for name in known if _names_op(name)])
     if own and not near.startswith("did"):
         return f"an op is a node of its own, behind this one: `- {own.split('`')[1]}`"
     return near
+
+
+def _of_packages(word: str, near: str, root: Located) -> str:
+    """The remedy for an unknown op that a package may have; `near` for one that is misspelt."""
+    failed = next((offer for offer in offers() if offer.op == word and offer.failure), None)
+    if failed:
+        return lacking(word, failed.package)
+    needed = source.plain(root).get("requires")
+    if near.startswith(("did", "the op")) or not isinstance(needed, list) or "A" <= word[:1] <= "Z":
+        return near
+    return "; ".join(lacking(word, name) for name in needed[:3] if isinstance(name, str)) or near
 
 
 def _names_op(word: str) -> bool:

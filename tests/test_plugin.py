@@ -134,3 +134,63 @@ def test_a_wrong_argument_is_a_diagnostic(site: Path) -> None:
     )
     assert done.returncode == 1
     assert "wrong.yaml:5:14: error[schema]: swoosh takes a number of at least 0" in done.stderr
+
+
+def refused(site: Path, text: str, *places: Path) -> str:
+    """What `build` says of a spec that it refuses, with the packages of these folders."""
+    (site / "refused.yaml").write_text(text)
+    path = os.pathsep.join([*map(str, places), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", "from cnndsl.cli import main; main()", "build", "refused.yaml"],
+        capture_output=True,
+        text=True,
+        cwd=site,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("node", ["swoosh", "{swoosh: 2.0}", "{swoosh: {slope: 1}, name: a}"])
+def test_an_op_of_a_package_that_is_not_installed(site: Path, node: str) -> None:
+    text = f"requires: [swoosh_op]\ninput: [3, 8, 8]\nbody: [{{conv: 4}}, {node}]\n"
+    told = refused(site, text)
+    assert told.count("error[") == 1
+    assert "`swoosh_op` is not installed: `pip install swoosh_op`" in told
+    assert "pip" not in refused(site, text.replace("[swoosh_op]", "[]"))
+
+
+@pytest.mark.parametrize("node", ["wobble", "{wobble: 2.0}"])
+def test_an_op_that_the_package_does_not_offer(site: Path, node: str) -> None:
+    text = f"requires: [swoosh_op]\ninput: [3, 8, 8]\nbody: [{{conv: 4}}, {node}]\n"
+    told = refused(site, text, site / "site")
+    assert told.count("error[") == 1
+    assert "`swoosh_op` is installed, and offers `swoosh`" in told
+
+
+@pytest.mark.parametrize(
+    ("requires", "code"),
+    [
+        ("", "import absent_library"),
+        ("", "1 / 0"),
+        ("requires: [swoosh-op]\n", "Swoosh = wrong"),
+        ("requires: [swoosh_op]\n", ""),
+    ],
+)
+def test_an_op_whose_package_fails_to_load(
+    site: Path, tmp_path: Path, requires: str, code: str
+) -> None:
+    (tmp_path / "swoosh_op").mkdir()
+    (tmp_path / "swoosh_op" / "__init__.py").write_text("")
+    (tmp_path / "swoosh_op" / "op.py").write_text(code)
+    text = f"{requires}input: [3, 8, 8]\nbody: [{{conv: 4}}, swoosh]\n"
+    told = refused(site, text, tmp_path, site / "site")
+    assert told.count("error[") == 1
+    assert "`swoosh` of `swoosh-op` fails to load: " in told
+    assert "Error: " in told
+
+
+def test_a_package_of_which_no_op_is_used(site: Path) -> None:
+    (site / "quiet.yaml").write_text("requires: [swoosh_op]\ninput: [3, 8, 8]\nbody: [relu]\n")
+    cnndsl(site, "build", "quiet.yaml")
