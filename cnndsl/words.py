@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from keyword import iskeyword
 from unicodedata import category, normalize
 
 MAX_WORD = 100
@@ -179,3 +180,11 @@ RESERVED = frozenset(
     """.split()  # noqa: SIM905 - a list literal would take a line a name
 )
 """Attributes of nn.Module and nn.Sequential; a child of such a name would hide them."""
+
+
+def taken_as(word: str) -> str:
+    """What a word is already that no child of a module can be called; else nothing."""
+    if word in RESERVED:
+        return "an attribute of every nn.Module"
+    # Graphs that PyTorch traces are written as Python that reads `self.conv1`.
+    return "a keyword of Python" if iskeyword(word) else ""

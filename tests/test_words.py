@@ -7,18 +7,30 @@ their place, or the network is built from its source alone, has the weights of i
 from __future__ import annotations
 
 import builtins
+import copy
 import json
 import keyword
+import pickle
 import re
+import runpy
+import shutil
+import subprocess
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from harness import run
 from torch import Tensor, nn
+from typer.testing import CliRunner
 
 import cnndsl
+from cnndsl.cli import app
 from cnndsl.diagnostics import SpecError
+from cnndsl.diagram import make_figure, make_plan, render
+from cnndsl.exporter import Network, export
+from cnndsl.words import BLOCK, IDENTIFIER, OUTPUT, SEGMENT, SORTS, skeleton
 
 PLACES = {
     "node": "input: [3, 4, 4]\nbody: [{conv: 4, name: WORD}, relu]",
@@ -278,3 +290,245 @@ def test_a_word_is_refused_or_works(place: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", PLACES)
 def test_every_word_is_refused_or_works(place: str, tmp_path: Path) -> None:
     held(place, WORDS, tmp_path / "net.yaml")
+
+
+def test_what_no_child_of_a_module_is_called_is_refused(tmp_path: Path) -> None:
+    """Of the installed torch and this Python, not of a list that grows old."""
+    module = nn.Sequential()
+    for number, word in enumerate(sorted({*dir(module), *vars(module), *keyword.kwlist})):
+        place = ("node", "label of nodes", "output with a body")[number % 3]
+        assert checked(place, word, tmp_path / "net.yaml") is None, (word, place)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_letters_are_of_any_script(place: str, tmp_path: Path) -> None:
+    for word in ("卷积1", "ブロック", "합성곱", "Свёртка", "שכבה", "طبقة", "परत", "𠮷"):
+        graph = checked(place, word, tmp_path / "net.yaml")
+        assert graph, (word, place)
+
+
+@pytest.mark.parametrize("place", [place for place in PLACES if place not in ("block", "file")])
+def test_one_word_has_one_form(place: str, tmp_path: Path) -> None:
+    """What Python reads as one identifier is one name, as keys, in expressions and in `from`."""
+    path = tmp_path / "net.yaml"
+    for written, meant in (("ｃｏｎｖ", "conv"), ("cafe\u0301", "café"), ("ﬁne", "fine")):
+        graphs = [checked(place, word, path) for word in (written, meant)]
+        assert graphs[0]
+        assert graphs[1]
+        assert cnndsl.emit(graphs[0]) == cnndsl.emit(graphs[1])
+        mixed = text_of(place, meant)[::-1].replace(meant[::-1], written[::-1], 1)[::-1]
+        path.write_text(mixed, encoding="utf-8")
+        assert cnndsl.emit(cnndsl.check(path, variants_of(place, written))) == cnndsl.emit(
+            graphs[1]
+        )
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+def test_the_patterns_of_the_schema_mean_the_same_in_ecmascript() -> None:
+    words = [word for word in WORDS if word.isascii()]
+    for pattern, sort in SORTS.items():
+        asked = f"const p = {json.dumps(pattern)}, words = {json.dumps(words)};"
+        for flags in ("", "u"):
+            tried = f"words.map(word => new RegExp(p, '{flags}').test(word))"
+            script = f"{asked} console.log(JSON.stringify({tried}))"
+            done = subprocess.run(
+                ["node", "-e", script], capture_output=True, text=True, check=True
+            )
+            assert json.loads(done.stdout) == [bool(re.search(pattern, word)) for word in words]
+        for word in words:
+            if not word.startswith("__"):
+                assert sort.accepts(word) == bool(re.search(pattern, word)), (word, sort)
+
+
+@pytest.mark.parametrize("sort", [SEGMENT, IDENTIFIER, OUTPUT, BLOCK], ids=lambda sort: sort.rule)
+def test_the_pattern_lets_pass_what_the_rule_does(sort: Any) -> None:
+    """An editor never underlines what the checker takes; the rule may refuse more."""
+    letters = [chr(i) for i in (*range(0x3200), *range(0x3200, 0x110000, 41))]
+    taken = [letter for letter in letters if sort.accepts(letter)]
+    assert len(taken) > 5_000
+    for letter in taken:
+        assert re.search(sort.pattern, letter)
+        assert f"_{letter}".replace("-", "_").isidentifier()
+        assert unicodedata.normalize("NFKC", letter) == letter
+        assert unicodedata.category(letter)[0] in "LMN" or letter in "_-℘℮"
+
+
+TWINS = [
+    ("a", "а"), ("conv", "сonv"), ("Block", "Вlock"), ("out", "οut"), ("x1", "х1"), ("ı", "i"),
+    ("カ", "力"), ("ロ1", "口1"), ("é", "е\u0301"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), TWINS)
+def test_words_that_look_alike_do_not_stand_in_one_scope(
+    one: str, other: str, tmp_path: Path
+) -> None:
+    assert skeleton(one) == skeleton(unicodedata.normalize("NFKC", other))
+    quoted = json.dumps(one, ensure_ascii=False), json.dumps(other, ensure_ascii=False)
+    scopes = [
+        "input: [3, 4, 4]\nbody: [{conv: 4, name: ONE}, {conv: 4, name: TWO}]",
+        "input: [3, 4, 4]\nbody: [{concat: {ONE: {conv: 4}, TWO: relu}}]",
+        "input: [3, 4, 4]\nbody: [{concat: {ONE: {conv: 4}, b: relu}}, {relu: , name: TWO}]",
+        "params: {ONE: 4, TWO: 4}\ninput: [3, 4, 4]\nbody: relu",
+        "params: {ONE: 4}\nlet: {TWO: 4}\ninput: [3, 4, 4]\nbody: relu",
+        "params: {ONE: 4}\ninput: [3, 4, 4]\nbody: [{for: {TWO: 2}, do: relu}]",
+        "inputs: {ONE: [3, 4, 4], TWO: [3, 4, 4]}\nbody: relu",
+        "inputs: {ONE: [3, 4, 4]}\nbody: [{relu: , name: TWO}]",
+        "input: [3, 4, 4]\nbody: relu\noutputs: {ONE: {}, TWO: {}}",
+        "params: {w: 4}\nvariants: {ONE: {w: 3}, TWO: {w: 3}}\ninput: [3, 4, 4]\nbody: {conv: $w}",
+    ]
+    for scope in scopes:
+        path = tmp_path / "net.yaml"
+        path.write_text(scope.replace("ONE", quoted[0]).replace("TWO", quoted[1]), "utf-8")
+        with pytest.raises(SpecError) as caught:
+            cnndsl.check(path)
+        told = [d for d in caught.value.diagnostics if "looks like" in d.message]
+        assert len(told) == 1, scope
+        assert told[0].places, scope
+        assert told[0].help, scope
+
+
+def test_words_of_one_alphabet_do_not_look_alike(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "input: [3, 4, 4]\nbody: [{concat: {l: [], I: [], 1: [], O: [], o: []}}, relu]\n"
+        "outputs: {out: {}, Out: {from: l}, OUT: {from: O}}\n",
+        "utf-8",
+    )
+    holds(cnndsl.check(path))
+
+
+def test_an_output_is_no_input(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    for text in (
+        "inputs: {a: [3, 4, 4], b: [3, 4, 4]}\nbody: {conv: 4}\noutputs: {a: {}}",
+        "inputs: {output: [3, 4, 4], b: [3, 4, 4]}\nbody: {conv: 4}",
+    ):
+        path.write_text(text, "utf-8")
+        with pytest.raises(SpecError, match="is an input and an output"):
+            cnndsl.check(path)
+
+
+# --- files that are made of such networks --------------------------------------------------------
+
+EXPORTED = """
+inputs: {IN: [3, 8, 8], other: [3, 8, 8]}
+body:
+  - add: {A: [{from: IN}, {conv: 4, name: B}], b: [{from: other}, {conv: 4}, relu]}
+  - {layer_scale: {}, name: C}
+  - {conv: 4, name: D}
+  - relu
+outputs: {OUT: {}, second: {from: C}}
+"""
+NAMED = [
+    {"OUT": "relu", "IN": "conv2d"},
+    {"OUT": "conv2d_1", "IN": "class", "A": "0", "B": "1x1", "C": "conv-1", "D": "--"},
+    {"OUT": "结果", "IN": "左图", "A": "甲", "B": "卷积", "C": "尺度", "D": "终"},
+]
+
+
+@pytest.mark.parametrize("named", NAMED, ids=lambda named: named["OUT"])
+@pytest.mark.parametrize("format", ["onnx", "pt2"])
+def test_networks_of_odd_names_export(named: dict[str, str], format: str, tmp_path: Path) -> None:
+    text = EXPORTED
+    for word, name in named.items():
+        text = re.sub(rf"\b{word}\b", json.dumps(name, ensure_ascii=False), text)
+    (tmp_path / "net.yaml").write_text(text, "utf-8")
+    graph = cnndsl.check(tmp_path / "net.yaml")
+    told = export(Network(graph, cnndsl.build(graph).eval()), tmp_path / f"net.{format}")
+    assert "equal to the network" in str(told)
+
+
+CHINESE = """
+name: 手写数字识别
+about: 课程作业（李明）
+params: {宽度: 4, 类别: 10}
+input: [1, 8, 8]
+let: {双倍: $(2 * 宽度)}
+blocks:
+  残差:
+    params: {步长: 1}
+    body:
+      - residual:
+          - {conv: {out: $x.channels, kernel: 3, padding: 1, stride: $步长}, name: 卷积}
+          - {bn: , name: 归一}
+      - relu
+body:
+  - {conv: {out: $宽度, kernel: 3, padding: 1}, name: 卷积1}
+  - for: {层: 2}
+    do: {残差: {}, name: 残差$(层 + 1)}
+  - concat:
+      左: [{conv: $双倍}, relu]
+      右: {conv: $(2 * 宽度)}
+  - {max_pool: 2, name: 池化}
+  - flatten
+  - {linear: $类别, name: 全连接}
+outputs:
+  结果: {}
+  辅助: {from: 池化, body: [flatten, {linear: $类别}], train_only: true, loss_weight: 0.3}
+init: {卷积1: {weight: 0.5}}
+train: {data: digits, epochs: 1, freeze: [卷积1]}
+"""
+
+
+@pytest.fixture
+def chinese(tmp_path: Path) -> Path:
+    path = tmp_path / "网络.yaml"
+    path.write_text(CHINESE, "utf-8")
+    return path
+
+
+def test_a_chinese_network_is_built_and_kept(chinese: Path, tmp_path: Path) -> None:
+    graph = cnndsl.check(chinese, params={"宽度": 6})
+    holds(graph)
+    module = cnndsl.build(graph).eval()
+    assert {"卷积1.weight", "残差2.归一.running_mean", "左.0.bias", "辅助.1.weight"} <= {
+        *module.state_dict()
+    }
+    assert torch.equal(module.state_dict()["卷积1.weight"], torch.full((6, 1, 3, 3), 0.5))
+    (tmp_path / "net.py").write_text(cnndsl.emit(graph), "utf-8")
+    alone = runpy.run_path(str(tmp_path / "net.py"))["手写数字识别"]().eval()
+    torch.save(module, tmp_path / "net.pt")
+    sample = torch.randn(2, 1, 8, 8)
+    for other in (
+        *(alone, copy.deepcopy(module), pickle.loads(pickle.dumps(module))),
+        torch.load(tmp_path / "net.pt", weights_only=False),
+    ):
+        other.load_state_dict(module.state_dict(), strict=True)
+        assert torch.equal(other(sample), module(sample))
+
+
+def test_a_chinese_network_is_trained_and_exported(
+    chinese: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(chinese, params={"宽度": 2}, out=tmp_path / "运行")
+    again = cnndsl.check(result.folder / "run.yaml")
+    assert again.params == {"宽度": 2, "类别": 10}
+    assert [output.name for output in again.outputs] == ["结果", "辅助"]
+    graph = cnndsl.check(chinese)
+    for format in ("onnx", "pt2", "py", "safetensors"):
+        told = export(Network(graph, cnndsl.build(graph).eval()), tmp_path / f"网络.{format}")
+        assert "equal to the network" in str(told)
+
+
+def test_a_chinese_network_is_drawn(chinese: Path) -> None:
+    graph = cnndsl.check(chinese)
+    figure = make_figure(make_plan(graph))
+    shown = re.sub(r"<[^>]*>", "", render(figure, "svg").decode("utf-8"))
+    for word in ("手写数字识别", "卷积1", "残差", "左", "右", "池化", "全连接", "结果", "辅助"):
+        assert word in shown
+    assert render(figure, "png").startswith(b"\x89PNG")
+
+
+def test_the_command_line_takes_names_of_any_script(chinese: Path, tmp_path: Path) -> None:
+    for args in (
+        ["build", chinese, "--set", "宽度=8", "--verify"],
+        ["draw", chinese, "-o", tmp_path / "网络.html"],
+        ["draw", chinese, "-o", tmp_path / "网络.dot"],
+        ["sweep", chinese, "--set", "宽度=2,4", "--dry-run"],
+        ["compare", chinese],
+    ):
+        done = CliRunner().invoke(app, [str(arg) for arg in args])
+        assert done.exit_code == 0, done.output
+    assert "残差" in (tmp_path / "网络.html").read_text("utf-8")

@@ -11,7 +11,7 @@ from cnndsl.elaborate.remedies import varied
 from cnndsl.expr import show
 from cnndsl.scopes import OpenScope
 from cnndsl.values import Env, Poison
-from cnndsl.words import MAX_WORD, RESERVED, SEGMENT, normal, skeleton
+from cnndsl.words import MAX_WORD, SEGMENT, normal, skeleton, taken_as
 
 MAX_DEPTH = 60
 """How deep blocks and structures are nested, and so how many segments a path has."""
@@ -90,9 +90,9 @@ class Naming(Asking):
         return name
 
     def attribute(self, word: str, what: str, span: Span, env: Env) -> None:
-        """Refuse a word that as a child's name would hide an attribute of modules."""
-        if word in RESERVED:
-            message = f"`{word}` is an attribute of every nn.Module; choose another {what}"
+        """Refuse a word that cannot be the name of a module's child."""
+        if taken := taken_as(word):
+            message = f"`{word}` is {taken}; choose another {what}"
             self.report.error("name", message, span, "", env.frames)
             raise Poison
 

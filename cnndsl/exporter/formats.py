@@ -6,6 +6,7 @@ import copy
 import functools
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,24 @@ def _write_onnx(network: Network, path: Path) -> None:
         verbose=False,
     )
     assert program is not None
+    _tell_apart(program.model.graph, network.outputs)
     program.model.metadata_props.update(network.notes)
     program.save(path, external_data=False)
     onnx.checker.check_model(str(path))
     found = max(o.version for o in onnx.load(path).opset_import if not o.domain)
     if network.opset not in (None, found):
         raise ExportError(f"opset {network.opset} cannot be had, opset {found} can")
+
+
+def _tell_apart(graph: Any, outputs: Sequence[str]) -> None:
+    """Rename inner values that are called as an output is: PyTorch calls them after their ops."""
+    made = [value for node in graph for value in node.outputs]
+    inner = [v for v in (*made, *graph.initializers.values()) if v not in graph.outputs]
+    names = {value.name for value in inner} | {*outputs}
+    for value in inner:
+        if value.name in outputs:
+            value.name = next(n for i in count(2) if (n := f"{value.name}_{i}") not in names)
+            names.add(value.name)
 
 
 def _read_onnx(network: Network, path: Path) -> Run:

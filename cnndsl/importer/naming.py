@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from cnndsl.importer.errors import ModelError, Problem
 from cnndsl.importer.terms import Body, Head, Outline, Term
-from cnndsl.words import RESERVED, SEGMENT
+from cnndsl.words import SEGMENT, taken_as
 
 
 def name(outline: Outline, input: int) -> Outline:
@@ -134,7 +134,7 @@ class _Namer:
             return free, free
         if term.segment == number:
             return number, None
-        if not SEGMENT.accepts(term.segment) or term.segment in RESERVED:
+        if not SEGMENT.accepts(term.segment) or taken_as(term.segment):
             self.problems.append(Problem(term.path, f"`{term.segment}` is no name in a spec"))
         elif term.segment in scope.taken:
             fact = f"`{term.segment}` is the name of another value in the spec"
