@@ -22,6 +22,8 @@ MAX_STEPS = 20_000
 MAX_ROWS = 1_000_000
 AGAIN = 0.04
 """What part of a step counts in the second and later rounds of `repeat`, all of which are alike."""
+BINDINGS = 25
+"""How many parameters of a block are bound in a step; each call binds its own anew."""
 
 
 Row = dict[str, Any]
@@ -99,12 +101,12 @@ class Walking(Adding):
         if path := label or str(known or ""):
             self.values.setdefault(place.scope.join(path), None)
 
-    def count(self, span: Span, place: Place) -> None:
-        """A step: a node, a branch, a share of a split or a round of a loop."""
+    def count(self, span: Span, place: Place, steps: float = 1) -> None:
+        """A step: a node, a branch, a share of a split, a round of a loop or 25 parameters."""
         if self.evaluator.exhausted or self.report.full:
             raise Stop
         try:
-            self.steps.spend(1)
+            self.steps.spend(steps)
         except Exhausted:
             message, help = f"more than {MAX_STEPS} steps", "a loop or a block repeats too often"
         else:
@@ -215,7 +217,7 @@ class Walking(Adding):
             for row in self.rows(node, place.env):
                 self.count(node.at.span, place)
                 x = self.round(node, row, x, place, label)
-                if node.is_repeat:
+                if node.is_repeat and not self.report.failed:  # what fails is not long for it
                     for meter in meters:
                         meter.share = AGAIN
         finally:
@@ -306,6 +308,7 @@ class Walking(Adding):
         scope = self.open(name or place.scope.number(), span, place)
         if ref is None:  # an unknown block, told by the check of names
             return self.record_scope(scope, None)
+        self.count(span, place, len(ref.block.params) / BINDINGS / self.steps.share)
         block, given = ref.block, self.given(ref.block, args, place, span)
         own = Env(ref.home, {}, self.shape(x), place.env.frames)
         bound = self.evaluator.bind(block.params, given, place.env, own, span, block.name)

@@ -55,7 +55,7 @@ class Meter:
     share: float = 1.0
     """What part of the work counts: less where the same is done again and again."""
 
-    def spend(self, work: int) -> None:
+    def spend(self, work: float) -> None:
         self.left -= work * self.share
         if self.left < 0:
             raise Exhausted
