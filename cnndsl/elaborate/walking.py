@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Frame, Span, suggest
@@ -101,19 +101,24 @@ class Walking(Adding):
         if path := label or str(known or ""):
             self.values.setdefault(place.scope.join(path), None)
 
-    def count(self, span: Span, place: Place, steps: float = 1) -> None:
-        """A step: a node, a branch, a share of a split, a round of a loop or 25 parameters."""
+    def count(self, span: Span, place: Place) -> None:
+        """A step: a node, a branch, a share of a split or a round of a loop."""
+        self.spend(1, span, place)
+        if place.depth > MAX_DEPTH:
+            message = f"blocks and structures nested more than {MAX_DEPTH} deep"
+            self.beyond(message, "does a block call itself?", span, place)
+
+    def spend(self, steps: float, span: Span, place: Place) -> None:
+        """Take so many steps of those that are left."""
         if self.evaluator.exhausted or self.report.full:
             raise Stop
         try:
             self.steps.spend(steps)
         except Exhausted:
-            message, help = f"more than {MAX_STEPS} steps", "a loop or a block repeats too often"
-        else:
-            if place.depth <= MAX_DEPTH:
-                return
-            message = f"blocks and structures nested more than {MAX_DEPTH} deep"
-            help = "does a block call itself?"
+            message = f"more than {MAX_STEPS} steps"
+            self.beyond(message, "a loop or a block repeats too often", span, place)
+
+    def beyond(self, message: str, help: str, span: Span, place: Place) -> NoReturn:
         self.report.error("bound", message, span, help, place.env.frames[-3:])
         raise Stop
 
@@ -308,7 +313,7 @@ class Walking(Adding):
         scope = self.open(name or place.scope.number(), span, place)
         if ref is None:  # an unknown block, told by the check of names
             return self.record_scope(scope, None)
-        self.count(span, place, len(ref.block.params) / BINDINGS / self.steps.share)
+        self.spend(len(ref.block.params) / BINDINGS / self.steps.share, span, place)
         block, given = ref.block, self.given(ref.block, args, place, span)
         own = Env(ref.home, {}, self.shape(x), place.env.frames)
         bound = self.evaluator.bind(block.params, given, place.env, own, span, block.name)
