@@ -18,7 +18,7 @@ Shape = tuple[int, int]
 """Channels, and the side of a square image."""
 Yaml = dict[str, Any]
 
-NAMES = ("a", "b", "c", "x", "out", "enc", "enc-2", "out2", "class", "1x1", "F", "self", "nn", "t_")
+NAMES = ("a", "b", "c", "x", "out", "enc", "enc-2", "out2", "print", "1x1", "F", "self", "nn", "t_")
 """Names that the emitted source might use itself are among them."""
 CHANNELS = (2, 4, 6)
 DEPTH = 4

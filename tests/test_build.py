@@ -242,7 +242,7 @@ def test_user_names_cannot_break_the_source(tmp_path: Path) -> None:
     about: 'ends with a quote"'
     input: [3, 8, 8]
     body:
-      - {conv: 4, name: class}
+      - {conv: 4, name: print}
       - {conv: 4, name: x-1}
       - seq: [{conv: 4, name: self}, {conv: 2, name: nn}]
         name: torch
