@@ -353,6 +353,48 @@ def test_the_pattern_lets_pass_what_the_rule_does(sort: Any) -> None:
         assert unicodedata.category(letter)[0] in "LMN" or letter in "_-℘℮"
 
 
+def test_invisible_characters_are_refused(tmp_path: Path) -> None:
+    hidden = (
+        "\u00ad\u034f\u061c\u115f\u17b4\u180b\u180e\u200b\u200d\u202e\u2060\u2066\u3164\ufe0f\uffa0"
+    )
+    for letter in (*hidden, "\U000e0100", "\U000e0041", "\U0001d173"):
+        for place in ("node", "label of nodes", "parameter", "output", "block"):
+            word = f"A{letter}"
+            assert checked(place, word, tmp_path / "net.yaml") is None, (word, place)
+
+
+CLASHES = {
+    "a parameter and the class of an inner block": "name: net\ninput: [3, 4, 4]\n"
+    "blocks:\n  Inner: {params: {w: 1}, body: [{conv: $w}, relu]}\n"
+    "  Outer: {params: {Inner: 2}, body: [{Inner: {w: $(Inner)}}, {conv: $(Inner)}, relu]}\n"
+    "body: [{Outer: {Inner: 2}}, {Outer: {Inner: 3}}]",
+    "a parameter and a helper": "name: net\ninput: [3, 4, 4]\n"
+    "blocks: {B: {params: {LayerScale: 2}, body: [{conv: $(LayerScale)}, layer_scale, relu]}}\n"
+    "body: [{B: {LayerScale: 2}}, {B: {LayerScale: 3}}]",
+    "a block and the outputs": "name: net\ninput: [3, 4, 4]\n"
+    "blocks: {NetOutputs: {body: [{conv: 2}, {conv: 3}]}}\n"
+    "body: [{NetOutputs: {}, name: a}, relu]\noutputs: {one: {}, two: {from: a}}",
+    "a block and the network": "name: net\ninput: [3, 4, 4]\n"
+    "blocks: {Net: {body: [{conv: 2}, relu]}}\n"
+    "body: [{Net: {}, name: net}, {add: [[], {from: net}]}]",
+    "a block and a layer": "name: net\ninput: [3, 4, 4]\n"
+    "blocks: {LayerScale: {body: [{conv: 2}, layer_scale]}, Tensor: {body: [{conv: 2}, relu]}}\n"
+    "body: [LayerScale, Tensor, Tensor]",
+    "inputs but for their case": "name: net\ninputs: {a: [3, 4, 4], A: [3, 5, 5]}\n"
+    "body: [{conv: 2, name: c}, {from: A}, {conv: 2}]\noutputs: {b: {}, B: {from: c}}",
+    "inputs and the source": "name: net\ninputs: {self: [3, 4, 4], torch: [3, 4, 4]}\n"
+    "body: {concat: [{from: self}, {from: torch}, {conv: 2}]}",
+    "a scope and the source": "name: net\ninput: [3, 4, 4]\n"
+    "body: [{concat: {torch: [{conv: 2}, relu], nn: [{conv: 2}, relu], self: {conv: 2}}}, relu]",
+}
+
+
+@pytest.mark.parametrize("clash", CLASHES)
+def test_names_of_the_source_keep_clear_of_each_other(clash: str, tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(CLASHES[clash], "utf-8")
+    holds(cnndsl.check(tmp_path / "net.yaml"))
+
+
 TWINS = [
     ("a", "а"), ("conv", "сonv"), ("Block", "Вlock"), ("out", "οut"), ("x1", "х1"), ("ı", "i"),
     ("カ", "力"), ("ロ1", "口1"), ("é", "е\u0301"),
