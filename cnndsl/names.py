@@ -16,7 +16,7 @@ from cnndsl.diagnostics import Diagnostic, Related, Report, Span, suggest
 from cnndsl.expr import KEYWORDS, Expr, names
 from cnndsl.hints import nearest_op
 from cnndsl.ops import registry
-from cnndsl.words import skeleton
+from cnndsl.words import qualified, skeleton
 
 
 def check_names(spec: syntax.Spec, report: Report) -> None:
@@ -185,7 +185,7 @@ class _Checker:
 
     def block_default(self, param: syntax.Param) -> None:
         if param.type == "block" and isinstance(param.default, syntax.Const):
-            alias, _, name = str(param.default.value).rpartition(".")
+            alias, name = qualified(str(param.default.value))
             self.block(alias, name, param.default.span)
 
     def let(self, lets: tuple[syntax.Arg, ...], known: Known, block: str = "") -> Known:
@@ -323,7 +323,7 @@ class _Checker:
     def term(self, term: syntax.Term, known: Known) -> None:
         match term:
             case syntax.Const(str(text)):
-                alias, _, name = text.rpartition(".")
+                alias, name = qualified(text)
                 self.calls(alias, name, self.values)
             case syntax.Formula(expr):
                 self.expression(expr, term, known)

@@ -15,7 +15,7 @@ from cnndsl import syntax
 from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import FUNCTIONS, Expr, ExprError, UnknownFunction, template
 from cnndsl.source import Entry, Located, Mapping, Scalar, Sequence, plain
-from cnndsl.words import BLOCK, normal
+from cnndsl.words import BLOCK, normal, qualified
 
 ATTRIBUTES = ("name", "when", "from", "shape", "note")
 COMPANIONS = {"for": ("do",), "repeat": ("do",), "use": ("with",)}
@@ -119,7 +119,7 @@ class _Parser:
             return "any"
         if not isinstance(default.value, str):
             return type(default.value).__name__
-        name = normal(default.value.rpartition(".")[2])
+        _, name = qualified(default.value)
         # A script without capital letters tells the name of a block from a text by no sign.
         named = BLOCK.accepts(name) and (name[0].isupper() or name in self.declared)
         return "block" if named else "str"

@@ -23,7 +23,7 @@ from cnndsl.expr import (
 )
 from cnndsl.expr.tree import MAX_WORK
 from cnndsl.ops.base import Shape
-from cnndsl.words import normal
+from cnndsl.words import qualified
 
 MISSING = Missing()
 
@@ -249,7 +249,7 @@ def convert(value: Any, kind: str, home: Home) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     number = number and abs(value) <= sys.float_info.max
     if kind == "block":
-        alias, _, name = normal(value).rpartition(".") if isinstance(value, str) else ("", "", "")
+        alias, name = qualified(value) if isinstance(value, str) else ("", "")
         value = home.block(alias, name) or value
     fits = {
         "int": number and value == value // 1,

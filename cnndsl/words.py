@@ -103,6 +103,12 @@ def normal(word: str) -> str:
     return form if re.sub(r"[-.*\d]", "_", f"_{form}").isidentifier() else word
 
 
+def qualified(text: str) -> tuple[str, str]:
+    """The alias of a file, empty for the own one, and the block that a text names."""
+    alias, _, name = normal(text).rpartition(".")
+    return alias, name
+
+
 def visible(word: str) -> str:
     """A word for a message: what cannot be seen is written as in YAML's quotes."""
     return "".join(_escaped(c) if _is_hidden(c) else c for c in word)

@@ -55,6 +55,15 @@ PLACES = {
     "blocks: {B: {let: {WORD: $x.channels}, body: [{conv: (WORD)}, relu]}}\n"
     "body: [B, {conv: 5}, B]",
     "variable of a loop": "input: [3, 4, 4]\nbody: [{for: {WORD: [4, 5]}, do: {conv: (WORD)}}]",
+    "second column of a loop": "input: [3, 4, 4]\n"
+    "body: [{for: {i: 2, WORD: [4, 5]}, do: {conv: (WORD), name: c$i}}]",
+    "label of a split": "input: [4, 4, 4]\nbody: [{split: {WORD: {conv: 4}, b: relu}}]",
+    "name from a column": "input: [3, 4, 4]\n"
+    "body: [{for: {w: [WORD, other]}, do: [{conv: 4, name: $w}, {conv: 4, name: $(w)1}]}, relu]",
+    "alias": "import: {WORD: blocks.yaml}\ninput: [3, 4, 4]\n"
+    "body: [{WORD.B: {w: 2}}, {WORD.B: {w: 3}}, WORD.B]",
+    "alias of a value": "import: {WORD: blocks.yaml}\nparams: {k: WORD.B}\ninput: [3, 4, 4]\n"
+    "body: [{use: $k, with: {w: 2}}, relu]",
     "input": "inputs: {WORD: [3, 4, 4], b: [3, 4, 4]}\n"
     "body: [{add: [[], {from: b}, {from: WORD}]}, {conv: 4}]",
     "output": "input: [3, 4, 4]\nbody: [{conv: 4}, {conv: 4, name: c}, relu]\n"
@@ -63,8 +72,12 @@ PLACES = {
     "outputs: {b: {}, WORD: {from: c, body: [{conv: 2}, relu], train_only: true}}",
     "variant": "params: {w: 2}\nvariants: {WORD: {w: 4}}\n"
     "input: [3, 4, 4]\nbody: [{conv: $w}, relu]",
+    "recipe": "input: [3, 4, 4]\nbody: [{conv: 4}, relu]\n"
+    "train: {data: digits, recipes: {WORD: {epochs: 2}}}",
     "file": "name: WORD\ninput: [3, 4, 4]\nbody: [{conv: 4, name: c}, relu]",
 }
+BLOCKS = "blocks: {B: {params: {w: 1}, body: [{conv: $w}, relu]}}"
+"""The file `blocks.yaml` that the places of aliases import."""
 
 ODD = [
     "",
@@ -227,6 +240,7 @@ def text_of(place: str, word: str) -> str:
     quoted = json.dumps(word, ensure_ascii=False)
     quoted = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in quoted)
     text = re.sub(r"\((.*?)WORD\)", lambda m: f'"$({m[1]}{quoted[1:-1]})"', PLACES[place])
+    text = text.replace("WORD.B", f'{quoted[:-1]}.B"')
     return text.replace("WORD", quoted) + "\n"
 
 
@@ -237,6 +251,7 @@ def variants_of(place: str, word: str) -> str | None:
 def checked(place: str, word: str, path: Path) -> cnndsl.Graph | None:
     """The Graph, or None where the word was refused as users' mistakes are."""
     path.write_text(text_of(place, word), encoding="utf-8")
+    path.with_name("blocks.yaml").write_text(BLOCKS, encoding="utf-8")
     try:
         return cnndsl.check(path, variant=variants_of(place, word))
     except SpecError as e:
