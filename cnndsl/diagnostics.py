@@ -65,6 +65,12 @@ class Span:
         end_column = max(offset + end + 1, column + 1)
         return Span(self.source, self.line, column, self.line, end_column)
 
+    def covers(self, other: Span) -> bool:
+        """Whether another stretch lies in this one."""
+        begins = (self.line, self.column) <= (other.line, other.column)
+        ends = (other.end_line, other.end_column) <= (self.end_line, self.end_column)
+        return begins and ends and self.source == other.source
+
     @property
     def root(self) -> Span:
         """Where the text itself stands: the end of a chain of aliases."""

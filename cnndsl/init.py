@@ -15,7 +15,7 @@ from cnndsl.ops import registry
 from cnndsl.ops.base import Call, Reject
 from cnndsl.ops.kinds import Choice, Kind, Number, Schema
 from cnndsl.selectors import Selectors
-from cnndsl.values import Env, Evaluator, Home, Poison
+from cnndsl.values import Env, Evaluator, Home, Poison, mend
 
 MATCHES = 20
 """How many comparisons with patterns there may be for each node of a large network."""
@@ -185,8 +185,8 @@ class _Rules:
             try:
                 values.append((arg.name, kinds[arg.name].check(value)))
             except Reject as e:
-                self.report.error("value", f"{rule.scheme}.{arg.name}: {e.message}", arg.value.span)
-                raise Poison from None
+                message = f"{rule.scheme}.{arg.name}: {e.message}"
+                evaluator.wrong("value", message, arg.value, env, mend(value), e.item)
         if rule.scheme == "constant" and values[0][1] in (0, 1):
             return Call("nn.init.zeros_" if values[0][1] == 0 else "nn.init.ones_")
         return Call(f"nn.init.{rule.scheme}_", (), tuple(values))

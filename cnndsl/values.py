@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Frame, Report, Span, suggest
+from cnndsl.diagnostics import Frame, Related, Report, Span, suggest
 from cnndsl.expr import (
     Exhausted,
     Expr,
     ExprError,
     Meter,
     Missing,
+    Outside,
     Unknown,
     UnknownName,
     evaluate,
@@ -23,6 +24,7 @@ from cnndsl.expr import (
 )
 from cnndsl.expr.tree import MAX_WORK
 from cnndsl.ops.base import Shape
+from cnndsl.provenance import Origin, Path, read, written
 from cnndsl.words import qualified
 
 MISSING = Missing()
@@ -39,6 +41,8 @@ class Home:
     spec: syntax.Spec
     values: Mapping[str, Any]
     imports: Mapping[str, Home]
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    """Where the values were written."""
 
     def block(self, alias: str, name: str) -> BlockRef | None:
         home = self.imports.get(alias) if alias else self
@@ -65,12 +69,19 @@ class Env(Mapping[str, Any]):
     locals: Mapping[str, Any] = field(default_factory=dict)
     x: Shape | None = None
     frames: tuple[Frame, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    """Where the values of the locals were written."""
 
     def at(self, x: Shape | None) -> Env:
         return replace(self, x=x)
 
-    def extended(self, more: Mapping[str, Any]) -> Env:
-        return replace(self, locals={**self.locals, **more})
+    def extended(self, more: Mapping[str, Any], origins: Mapping[str, Origin]) -> Env:
+        return replace(self, locals={**self.locals, **more}, origins={**self.origins, **origins})
+
+    def origin(self, name: str) -> Origin | None:
+        """Where the value of a name was written, if the spec or the request gave it."""
+        origins = self.origins if name in self.locals else self.home.origins
+        return None if name == "x" else origins.get(name)
 
     def __getitem__(self, name: str) -> Any:
         if name in self.locals:
@@ -139,7 +150,7 @@ class Evaluator:
                 return self.list_of([self.value(item, env) for item in items], term.span, env)
             case syntax.Text(parts):
                 values = (p if isinstance(p, str) else self.compute(p, term, env) for p in parts)
-                return "".join(written(value) for value in values)
+                return "".join(filled(value) for value in values)
         raise Poison
 
     def list_of(self, values: list[Any], span: Span, env: Env) -> list[Any]:
@@ -159,10 +170,56 @@ class Evaluator:
             self.spend(1, term.span)
             raise Poison from None
         except ExprError as e:
-            help = suggest(e.name, list(env)) if isinstance(e, UnknownName) else e.help
-            span = term.span.inside(term.text, e.start, e.end)
-            self.report.error("expression", e.message, span, help, env.frames)
-            raise Poison from None
+            self.misread(e, term, env)
+
+    def misread(self, fault: ExprError, term: syntax.Formula | syntax.Text, env: Env) -> NoReturn:
+        """Report an expression that cannot be computed, beside the one value that it reads.
+
+        A list that was given, and has no such item, is told itself.
+        """
+        span = term.span.inside(term.text, fault.start, fault.end)
+        help, found = fault.help, read(term, env, fault)
+        if isinstance(fault, UnknownName):
+            help, found = suggest(fault.name, list(env)), None
+        related = found.related if found else ()
+        if found and not term.span.covers(found.span):
+            related = (Related(f"`{found.name}` is set", found.span), *related)
+        if found and found.given and not found.related and isinstance(fault, Outside):
+            span, related = found.span, (Related("read", span),)
+        self.report.error("expression", fault.message, span, help, env.frames, related)
+        raise Poison from None
+
+    def elsewhere(
+        self, words: str, term: syntax.Term, env: Env, path: Path = (), at: Span | None = None
+    ) -> tuple[Related, ...]:
+        """Where the value of a term was written, if not in the term itself, or in `at`."""
+        where = written(term, env, path)
+        near = (at or term.span).covers(where.span)
+        own = () if near else (Related(words, where.span),)
+        return (*own, *where.related)
+
+    def wrong(
+        self,
+        code: str,
+        message: str,
+        term: syntax.Term,
+        env: Env,
+        help: str = "",
+        path: Path = (),
+        more: tuple[Related, ...] = (),
+    ) -> NoReturn:
+        """Report a value that its reader does not take, where it was written.
+
+        `path` is the item at fault of a list, `more` further places.
+        """
+        where = written(term, env, path)
+        elsewhere = not term.span.covers(where.span)
+        related = (Related("read", term.span),) if elsewhere else ()
+        related = (*related, *more, *where.related)
+        self.report.error(
+            code, message, where.span, help, env.frames, related, distinct=elsewhere or bool(more)
+        )
+        raise Poison from None
 
     def typed(self, term: syntax.Term, env: Env, kind: str, what: str) -> Any:
         """The value, of a type as parameters name it; `what` names it in the message."""
@@ -171,26 +228,22 @@ class Evaluator:
             return convert(value, kind, env.home)
         except TypeError:
             if kind == "block" and isinstance(value, str):
-                known = [*env.home.spec.blocks]
-                message = f"unknown block `{value}`"
-                self.report.error("name", message, term.span, suggest(value, known), env.frames)
-                raise Poison from None
+                help = suggest(value, [*env.home.spec.blocks])
+                self.wrong("name", f"unknown block `{value}`", term, env, help)
             message = f"{what} takes {WORDS[kind]}, found {show(value)}"
-            self.report.error("type", message, term.span, "", env.frames)
-            raise Poison from None
+            self.wrong("type", message, term, env, mend(value))
 
-    def let(self, lets: tuple[syntax.Arg, ...], env: Env) -> dict[str, Any]:
-        """The named values, each seeing those before it."""
-        values: dict[str, Any] = {}
-        local = dict(env.locals)
-        env = replace(env, locals=local)
+    def let(self, lets: tuple[syntax.Arg, ...], env: Env) -> Env:
+        """The names with the named values, each seeing those before it."""
+        local, origins = dict(env.locals), dict(env.origins)
+        env = replace(env, locals=local, origins=origins)
         for item in lets:
             try:
-                values[item.name] = self.value(item.value, env)
+                local[item.name] = self.value(item.value, env)
             except Poison:
-                values[item.name] = MISSING
-            local[item.name] = values[item.name]
-        return values
+                local[item.name] = MISSING
+            origins[item.name] = Origin(item.value, env)
+        return env
 
     def bind(
         self,
@@ -200,37 +253,44 @@ class Evaluator:
         own: Env,
         at: Span | None,
         what: str,
-    ) -> dict[str, Any]:
-        """Values of parameters: the given as the caller sees them, defaults as the callee does.
+    ) -> Env:
+        """The names of parameters: the given as the caller sees them, defaults as the callee does.
 
         A file has no caller: what is given there stands for a default. A missing value is told at
         `at`, where the call stands; where none is, at its declaration.
         """
         values: dict[str, Any] = {}
-        own = replace(own, locals=values)  # a default sees the parameters before it
+        origins: dict[str, Origin] = {}
+        own = replace(own, locals=values, origins=origins)  # a default sees those before it
         caller = caller or own
         for param in params:
+            arg = given.get(param.name)
+            term, env = (arg.value, caller) if arg else (param.default, own)
             try:
-                if param.name in given:
-                    term = given[param.name].value
-                    values[param.name] = self.typed(term, caller, param.type, f"`{param.name}`")
-                elif param.default is not None:
-                    values[param.name] = self.typed(
-                        param.default, own, param.type, f"`{param.name}`"
-                    )
-                else:
+                if term is None:
                     help = f"`{param.name}` is of type {param.type}"
                     message = f"{what} needs a value for `{param.name}`"
                     self.report.error("argument", message, at or param.span, help, caller.frames)
-                    values[param.name] = MISSING
+                    raise Poison
+                origins[param.name] = Origin(term, env, given=arg is not None)
+                values[param.name] = self.typed(term, env, param.type, f"`{param.name}`")
             except Poison:
                 values[param.name] = MISSING
-        return values
+        return own
 
 
-def written(value: Any) -> str:
+def filled(value: Any) -> str:
     """A value within a text, as it would stand there."""
     return show(value) if value is None or isinstance(value, bool | list) else str(value)
+
+
+def mend(value: Any) -> str:
+    """The remedy for a text that was meant as another value."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text.startswith("(") and text.endswith(")"):
+        return f"a list has brackets: write `[{text[1:-1].rstrip(', ')}]`"
+    bare = text.rstrip(", ")
+    return f"write {bare} without the comma" if bare and bare != text else ""
 
 
 WORDS = {

@@ -33,10 +33,14 @@ LAYERS: dict[str, set[str]] = {
     "amounts": set(),
     "syntax": {"expr", "diagnostics"},
 }
-BACK_ENDS = {"emitter", "builder", "exporter", "verify", "diagram", "plan", "costs", "summary"}
-BACK_ENDS |= {"interpreter", "equivalence"}
-MAY_IMPORT_TORCH = {"builder", "exporter", "importer", "modules", "training", "verify", "weights"}
-MAY_IMPORT_TORCH |= {"interpreter", "equivalence"}
+BACK_ENDS = {
+    *("emitter", "builder", "exporter", "interpreter", "equivalence", "verify"),
+    *("diagram", "plan", "costs", "summary"),
+}
+MAY_IMPORT_TORCH = {
+    *("builder", "exporter", "importer", "interpreter", "equivalence", "modules", "training"),
+    *("verify", "weights"),
+}
 
 
 def modules() -> list[Path]:

@@ -17,6 +17,7 @@ from cnndsl.elaborate.recipes import recipes_of
 from cnndsl.elaborate.walking import Stop, Walking
 from cnndsl.graph import Graph, Input, Node, Output
 from cnndsl.init import initialize
+from cnndsl.provenance import Origin
 from cnndsl.prune import prune
 from cnndsl.scopes import OpenScope
 from cnndsl.values import Env, Evaluator, Home, Poison, public
@@ -67,11 +68,18 @@ def _home(
         alias: _home(file, Request(), evaluator, known) for alias, file in spec.imports.items()
     }
     values: dict[str, Any] = {}
-    home = Home(spec, values, imports)  # filled below: a block that a parameter holds sees it too
+    origins: dict[str, Origin] = {}
+    home = Home(
+        spec, values, imports, origins
+    )  # filled below: a block that a parameter holds sees it too
     variant = spec.variants.get(request.variant, ())
     given = {arg.name: arg for arg in (*spec.overrides, *variant, *request.params)}
-    values |= evaluator.bind(spec.params, given, None, Env(home), None, spec.name)
-    values |= evaluator.let(spec.let, Env(home))
+    bound = evaluator.bind(spec.params, given, None, Env(home), None, spec.name)
+    values |= bound.locals
+    origins |= bound.origins
+    named = evaluator.let(spec.let, Env(home))
+    values |= named.locals
+    origins |= named.origins
     known[id(spec)] = home
     return home
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Span, suggest
-from cnndsl.elaborate.asking import Place, Ref
+from cnndsl.diagnostics import Related, Span, suggest
+from cnndsl.elaborate.asking import Given, Place, Ref
 from cnndsl.elaborate.naming import Naming
 from cnndsl.elaborate.remedies import channels_first, same_size
 from cnndsl.graph import Node
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op, Reject, Shape
-from cnndsl.values import Env, Poison
+from cnndsl.values import Env, Poison, mend
 
 MAX_ELEMENTS = 2**40
 
@@ -24,7 +24,7 @@ class Adding(Naming):
     """The nodes of the network so far."""
 
     nodes: list[Node] = field(default_factory=list)
-    made: dict[tuple[type[Op], int, int], tuple[Op, dict[str, Span]]] = field(default_factory=dict)
+    made: dict[tuple[type[Op], int, int], tuple[Op, dict[str, Given]]] = field(default_factory=dict)
     """Ops whose arguments are all constants, by class, and identity of their arguments and file."""
     inferred: dict[tuple[int, tuple[Shape, ...]], tuple[Op, Shape]] = field(default_factory=dict)
     """The shape that an op gives for inputs, by the identity of the op, which is kept with it."""
@@ -36,10 +36,10 @@ class Adding(Naming):
         cls = registry().get(op)
         ref: Ref = None
         if cls is not None and not cls.internal:
-            spans: dict[str, Span] = {}
+            given: dict[str, Given] = {}
             try:
-                made = self.create(cls, args, place, span, spans)
-                ref = self.infer(made, (x,), place, span, spans)
+                made = self.create(cls, args, place, span, given)
+                ref = self.infer(made, (x,), place, span, given)
             except Poison:
                 made = None
             path = self.take(segment, span, place)
@@ -57,29 +57,33 @@ class Adding(Naming):
         args: tuple[syntax.Arg, ...],
         place: Place,
         span: Span,
-        spans: dict[str, Span],
+        told: dict[str, Given],
     ) -> Op:
         """The op with its arguments: the node's, beside them the file's defaults."""
         home = place.env.home
         known = self.made.get((cls, id(args), id(home)))
         if known:
-            spans |= known[1]
+            told |= known[1]
             return known[0]
         given = self.arguments(cls, args, place)
         defaults = self.arguments(cls, home.spec.defaults.get(cls.name, ()), place)
         values: dict[str, Any] = {}
         for source, env in ((defaults, Env(home)), (given, place.env)):
-            for arg, term in source.items():
-                if source is defaults and arg in given:
+            for name, term in source.items():
+                if source is defaults and name in given:
                     continue
-                values[arg] = self.evaluator.value(term, env)
-                spans[arg] = term.span
+                values[name] = self.evaluator.value(term, env)
+                told[name] = Given(term, env, span if source is defaults else None)
         try:
             made = cls.create(values)
         except Reject as e:
-            self.fail("argument", e.message, spans.get(e.arg, span), place, e.help)
+            if e.arg not in told:
+                self.fail("argument", e.message, span, place, e.help)
+            arg, help = told[e.arg], e.help or mend(values[e.arg])
+            env = replace(arg.env, frames=place.env.frames)
+            self.evaluator.wrong("argument", e.message, arg.term, env, help, e.item, arg.users)
         if all(isinstance(t, syntax.Const) for t in (*defaults.values(), *given.values())):
-            self.made[cls, id(args), id(home)] = made, dict(spans)
+            self.made[cls, id(args), id(home)] = made, dict(told)
         return made
 
     def arguments(
@@ -100,7 +104,7 @@ class Adding(Naming):
         return terms
 
     def infer(
-        self, op: Op, inputs: tuple[Ref, ...], place: Place, span: Span, spans: Mapping[str, Span]
+        self, op: Op, inputs: tuple[Ref, ...], place: Place, span: Span, given: Mapping[str, Given]
     ) -> Ref:
         """The id that the op's value will have; its shape is checked here."""
         shapes = [self.shape(ref) for ref in inputs]
@@ -114,14 +118,25 @@ class Adding(Naming):
             weights = [Shape(weight) for weight in op.weights(known[0]).values()]
         except Reject as e:
             help = e.help or (same_size(list(known)) if op.name == "concat" else "")
-            help = help or channels_first(self.nodes[0].shape)
-            self.fail("shape", e.message, spans.get(e.arg, span), place, help)
+            e.help = help or channels_first(self.nodes[0].shape)
+            self.refused(e, given.get(e.arg), span, place)
         except OverflowError:
             self.fail("bound", f"{op.name}: the numbers are too large", span, place)
         if max(tensor.size for tensor in (shape, *weights)) > MAX_ELEMENTS:
             self.fail("bound", f"{op.name} needs a tensor of more than 2**40 elements", span, place)
         self.inferred[id(op), known] = op, shape
         return len(self.nodes)
+
+    def refused(self, reject: Reject, arg: Given | None, span: Span, place: Place) -> NoReturn:
+        """Report an op that does not take its input, beside where the argument at fault is set."""
+        related: tuple[Related, ...] = ()
+        if arg is not None:
+            span = arg.user or arg.term.span
+            words = f"`{reject.arg}` is set"
+            related = self.evaluator.elsewhere(words, arg.term, arg.env, reject.item, span)
+        frames = place.env.frames
+        self.report.error("shape", reject.message, span, reject.help, frames, related)
+        raise Poison
 
     def add(
         self, op: Op, inputs: tuple[Ref, ...], path: str, place: Place, span: Span, label: str

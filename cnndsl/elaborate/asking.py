@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Report, Span
+from cnndsl.diagnostics import Related, Report, Span
 from cnndsl.expr import show
 from cnndsl.ops.base import Shape
 from cnndsl.scopes import OpenScope
-from cnndsl.values import Env, Evaluator, Poison
+from cnndsl.values import Env, Evaluator, Poison, mend
 
 Ref = int | None
 """A value: the id of a node, or None where it failed."""
@@ -30,6 +30,19 @@ class Place:
 
     def deeper(self) -> Place:
         return replace(self, depth=self.depth + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The term of an op's argument; `user` is the op's place where the file's defaults give it."""
+
+    term: syntax.Term
+    env: Env
+    user: Span | None = None
+
+    @property
+    def users(self) -> tuple[Related, ...]:
+        return () if self.user is None else (Related("used", self.user),)
 
 
 @dataclass
@@ -57,8 +70,7 @@ class Asking:
         )
         if not whole or not 1 <= len(value) <= 4:
             message = f"a shape is a list of positive integers, found {show(value)}"
-            self.report.error("value", message, term.span, "", env.frames)
-            raise Poison
+            self.evaluator.wrong("value", message, term, env, mend(value))
         return Shape(int(n) for n in value)
 
     def fail(self, code: str, message: str, span: Span, place: Place, help: str = "") -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import takewhile
 from typing import Any
 
@@ -78,7 +79,10 @@ def _recipe(
         places[setting.keys[0]] = merge(places.get(setting.keys[0], {}), own)
     values = _public(values)
     for misfit in misfits(Recipe, values, lost):
-        report.error("value", misfit.message, _place(settings, misfit.path), misfit.help)
+        span = _place(settings, misfit.path)
+        value = next((s.value for s in settings if s.value.span == span), syntax.Broken(span))
+        with suppress(Poison):
+            evaluator.wrong("value", misfit.message, value, env, misfit.help)
     if not lost:
         for place, misfit in unread(Recipe, list(places.values()), choices=others):
             told = f"{'.'.join(misfit.path)}: {misfit.message}"

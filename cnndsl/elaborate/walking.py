@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, NoReturn
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Frame, Span, suggest
+from cnndsl.diagnostics import Frame, Related, Span, suggest
 from cnndsl.elaborate.adding import Adding
 from cnndsl.elaborate.asking import Place, Ref
 from cnndsl.elaborate.naming import MAX_DEPTH
@@ -16,7 +16,8 @@ from cnndsl.elaborate.remedies import project
 from cnndsl.expr import Exhausted, Meter, show
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op
-from cnndsl.values import BlockRef, Env, Poison, convert, public
+from cnndsl.provenance import Origin, written
+from cnndsl.values import BlockRef, Env, Poison, convert, mend, public
 
 MAX_STEPS = 20_000
 MAX_ROWS = 1_000_000
@@ -211,7 +212,10 @@ class Walking(Adding):
         self.confirmed += 1
         if found and found != expected:
             message = f"the spec says {expected}, the shape is {found}"
-            self.report.error("contract", message, term.span, "", env.frames)
+            differ = [i for i, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b]
+            path = (differ[0],) if len(differ) == 1 and len(expected) == len(found) else ()
+            related = self.evaluator.elsewhere("the size is set", term, env, path)
+            self.report.error("contract", message, term.span, "", env.frames, related)
 
     # --- loops ---
 
@@ -219,9 +223,10 @@ class Walking(Adding):
         meters = (self.steps, self.evaluator.meter)
         shares = [meter.share for meter in meters]
         try:
-            for row in self.rows(node, place.env):
+            for index, row in enumerate(self.rows(node, place.env)):
                 self.count(node.at.span, place)
-                x = self.round(node, row, x, place, label)
+                env = place.env.extended(row, _origins(node, place.env, index))
+                x = self.round(node, x, replace(place, env=env.at(self.shape(x))), label)
                 if node.is_repeat and not self.report.failed:  # what fails is not long for it
                     for meter in meters:
                         meter.share = AGAIN
@@ -230,12 +235,11 @@ class Walking(Adding):
                 meter.share = share
         return x
 
-    def round(self, node: syntax.For, row: Row, x: Ref, place: Place, label: str) -> Ref:
-        env = place.env.extended(row).at(self.shape(x))
+    def round(self, node: syntax.For, x: Ref, place: Place, label: str) -> Ref:
         own = tuple(column.name for column in node.columns if column.name)
         place = replace(place, variables=(*place.variables, *own))
-        inner = replace(place, env=env, named=None)
-        name = label or (self.segment(node.at.name, env) if node.at.name else "")
+        inner = replace(place, named=None)
+        name = label or (self.segment(node.at.name, place.env) if node.at.name else "")
         if not name:
             return self.body(node.body, x, inner)
         scope = self.open(name, node.at.name.span if node.at.name else node.at.span, place)
@@ -247,12 +251,27 @@ class Walking(Adding):
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
-            message = f"the columns of `for` differ in length: {told}"
-            self.report.error("value", message, node.at.span, "", env.frames)
-            raise Poison
+            self.unequal(node, f"the columns of `for` differ in length: {told}", env)
         for values in zip(*columns.values(), strict=True):
             self.evaluator.spend(len(columns), node.at.span)
             yield {name: value for name, value in zip(columns, values, strict=True) if name}
+
+    def unequal(self, node: syntax.For, message: str, env: Env) -> NoReturn:
+        """Report columns that differ in length: at the one that was given, if one was."""
+        found = {column.name: written(column.value, env) for column in node.columns}
+        away = {
+            name: where
+            for column, (name, where) in zip(node.columns, found.items(), strict=True)
+            if not column.value.span.covers(where.span)
+        }
+        given = [where.span for where in away.values() if where.given]
+        span = given[0] if len(given) == 1 else node.at.span
+        related = [
+            Related("read", node.at.span),
+            *(Related(f"`{n}` is set", w.span) for n, w in away.items()),
+        ]
+        self.report.error("value", message, span, "", env.frames, tuple(related))
+        raise Poison
 
     def column(self, column: syntax.Arg, env: Env) -> list[Any] | range:
         value = self.evaluator.value(column.value, env)
@@ -264,8 +283,7 @@ class Walking(Adding):
             message = f"a count is from 0 to {MAX_ROWS}, found {show(value)}"
         else:
             return range(int(value))
-        self.report.error("value", message, column.value.span, "", env.frames)
-        raise Poison
+        self.evaluator.wrong("value", message, column.value, env, mend(value))
 
     # --- calls ---
 
@@ -286,18 +304,12 @@ class Walking(Adding):
             try:
                 value = convert(value, "block", place.env.home)
             except TypeError:
-                known = [*place.env.home.spec.blocks, *ops]
-                self.fail(
-                    "name",
-                    f"no block or op is named `{value}`",
-                    target.span,
-                    place,
-                    suggest(value, known),
-                )
+                help = suggest(value, [*place.env.home.spec.blocks, *ops])
+                message = f"no block or op is named `{value}`"
+                self.evaluator.wrong("name", message, target, place.env, help)
         if not isinstance(value, BlockRef):
-            self.fail(
-                "type", f"`use` takes a block or an op, found {show(value)}", target.span, place
-            )
+            message = f"`use` takes a block or an op, found {show(value)}"
+            self.evaluator.wrong("type", message, target, place.env)
         return self.call(value, args, x, place, name, span)
 
     def call(
@@ -316,11 +328,10 @@ class Walking(Adding):
         self.spend(len(ref.block.params) / BINDINGS / self.steps.share, span, place)
         block, given = ref.block, self.given(ref.block, args, place, span)
         own = Env(ref.home, {}, self.shape(x), place.env.frames)
-        bound = self.evaluator.bind(block.params, given, place.env, own, span, block.name)
-        told = ", ".join(f"{key}={show(value)}" for key, value in public(bound).items())
+        own = self.evaluator.bind(block.params, given, place.env, own, span, block.name)
+        told = ", ".join(f"{key}={show(value)}" for key, value in public(own.locals).items())
         frame = Frame(f"{scope.path}: {block.name}({told})", span)
-        own = replace(own, locals=bound, frames=(frame, *place.env.frames))
-        own = own.extended(self.evaluator.let(block.let, own))
+        own = self.evaluator.let(block.let, replace(own, frames=(frame, *place.env.frames)))
         scope.block, scope.args = block.name, public(own.locals)
         scope.defaults = {
             p.name: p.default.value for p in block.params if isinstance(p.default, syntax.Const)
@@ -342,6 +353,11 @@ class Walking(Adding):
             self.report.error("name", message, given[name].key, help, place.env.frames)
         absent = set(known) - set(given) if unknown else set()
         return given | {name: syntax.Arg(name, span, syntax.Broken(span)) for name in absent}
+
+
+def _origins(node: syntax.For, env: Env, index: int) -> dict[str, Origin]:
+    """Where the values of a loop's names were written, in one of its rounds."""
+    return {c.name: Origin(c.value, env, index) for c in node.columns if c.name}
 
 
 @cache

@@ -15,6 +15,7 @@ from cnndsl.expr.tree import (
     ExprError,
     Meter,
     Missing,
+    Outside,
     Unknown,
     UnknownName,
     Value,
@@ -117,7 +118,7 @@ def _index(expr: Expr, value: Value, index: Value) -> Value:
         raise ExprError(f"an index is an integer, found {show(index)}", expr.start, expr.end)
     if not -len(value) <= index < len(value):
         message = f"index {index} is outside of a list of {len(value)}"
-        raise ExprError(message, expr.start, expr.end)
+        raise Outside(message, expr.start, expr.end)
     return value[index]
 
 

@@ -35,6 +35,10 @@ class UnknownName(ExprError):  # noqa: N818 - named for what it says
         self.name = name
 
 
+class Outside(ExprError):  # noqa: N818 - named for what it says
+    """An index is not within its list."""
+
+
 class UnknownFunction(ExprError):  # noqa: N818 - named for what it says
     """A function that is called is not among FUNCTIONS."""
 

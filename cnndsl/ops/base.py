@@ -171,7 +171,7 @@ class Op:
             try:
                 checked[name] = cls.args[name].kind.check(value)
             except Reject as e:
-                raise Reject(f"{cls.name}.{name}: {e.message}", name) from None
+                raise Reject(f"{cls.name}.{name}: {e.message}", name, e.help, e.item) from None
         for required in cls.args.values():
             if required.required and required.name not in checked:
                 raise Reject(f"{cls.name} needs `{required.name}`", "", required.doc)

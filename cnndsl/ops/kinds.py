@@ -20,11 +20,16 @@ EXPRESSION = r"\$"
 
 
 class Reject(Exception):  # noqa: N818 - it reads as the verb it is
-    """An op does not take these arguments or this input; `arg` names the argument at fault."""
+    """An op does not take these arguments or this input; `arg` names the argument at fault.
 
-    def __init__(self, message: str, arg: str = "", help: str = "") -> None:
+    `item` is what of it is at fault: its index, and those in lists within.
+    """
+
+    def __init__(
+        self, message: str, arg: str = "", help: str = "", item: tuple[int, ...] = ()
+    ) -> None:
         super().__init__(message)
-        self.message, self.arg, self.help = message, arg, help
+        self.message, self.arg, self.help, self.item = message, arg, help, item
 
 
 class Kind(ABC):
@@ -128,7 +133,13 @@ class Items(Kind):
             return super().check(value)
         if len(value) not in (self.lengths or range(1, self.most + 1)):
             return super().check(value)
-        return tuple(self.item.check(item) for item in value)
+        return tuple(self._item(index, item) for index, item in enumerate(value))
+
+    def _item(self, index: int, item: Any) -> Any:
+        try:
+            return self.item.check(item)
+        except Reject as e:
+            raise Reject(e.message, e.arg, e.help, (index, *e.item)) from None
 
     def schema(self) -> Schema:
         least, most = (min(self.lengths), max(self.lengths)) if self.lengths else (1, self.most)
@@ -152,7 +163,7 @@ class Either(Kind):
             try:
                 return kind.check(value)
             except Reject as e:
-                if e.arg:  # the value is of this kind, but not what is in it
+                if e.arg or e.item:  # the value is of this kind, but not what is in it
                     raise
         return super().check(value)
 

@@ -41,7 +41,8 @@ def fit(job: Job, candidate: Candidate) -> Fitted:
         raise UnfitError(e.message) from e
     except SpecError as e:
         first = next(d for d in e.diagnostics if d.severity == "error")
-        raise UnfitError(f"{first.span}: {first.message}", e) from e
+        places = "".join(f", {place.words} at {place.span}" for place in first.related)
+        raise UnfitError(f"{first.span}: {first.message}{places}", e) from e
 
 
 def id_of(fitted: Fitted) -> str:
