@@ -180,6 +180,9 @@ class _Comparison:
             if wanted is not found:
                 self.broken(f"{what} is {'not to be' if wanted is None else 'not'} given")
             return
+        if not wanted.isfinite().all():  # what is infinite everywhere would equal anything
+            self.broken(f"{what} has values that are not finite: nothing can be said of it")
+            return
         difference = distance(wanted.detach(), found.detach(), least)
         if difference > self.difference:
             self.difference, self.where = difference, what

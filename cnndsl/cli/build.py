@@ -132,7 +132,7 @@ def verify_or_fail(graph: Graph) -> Equivalence:
     for problem in found.problems:
         print(problem, file=sys.stderr)
     if found.problems:
-        fail("the module is not the network of the spec", defect)
+        fail("the module is not shown to be the network of the spec", defect)
     return found
 
 
