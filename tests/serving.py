@@ -57,7 +57,8 @@ LET_SLOW = f"import cnndsl.serve.checks as checks; checks._WORK = {SLUGGISH!r}"
 
 def started(spec: Path, first: str = "", port: str = "") -> tuple[subprocess.Popen[str], str]:
     """A running server and the address that it prints; `first` is code that it begins with."""
-    code = f"{first}\nfrom cnndsl.cli import main; main()"
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}\n{first}\nfrom cnndsl.cli import main; main()"
     command = [sys.executable, "-c", code, "serve", str(spec), "--no-open"]
     command += ["--port", port] if port else []
     server = subprocess.Popen(

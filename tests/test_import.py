@@ -36,6 +36,8 @@ PUBLISHED = {
     "regnet_y_400mf": "regnet",
     "squeezenet1_0": "squeezenet",
 }
+LARGE = ("vgg16", "densenet121")
+"""What takes many seconds."""
 
 
 def built(text: str, folder: Path) -> nn.Module:
@@ -69,7 +71,9 @@ def trained(model: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
 # --- torchvision ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize(
+    "name", [n if n not in LARGE else pytest.param(n, marks=pytest.mark.heavy) for n in PUBLISHED]
+)
 def test_torchvision(name: str, tmp_path: Path) -> None:
     """The same state dict, the same bits in inference and training, and a page that one reads."""
     text = import_spec(f"torchvision:{name}", (3, SIDE, SIDE)).text

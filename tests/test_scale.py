@@ -55,8 +55,12 @@ def curve(run: Path) -> list[float]:
 
 @pytest.mark.parametrize(
     "command",
-    [[*TORCHRUN, "-m", "cnndsl", *TRAIN], [*CNNDSL, *TRAIN, "--devices=2", "--strategy=fsdp"]],
-    ids=["torchrun-ddp", "fsdp"],
+    [
+        pytest.param(
+            [*TORCHRUN, "-m", "cnndsl", *TRAIN], id="torchrun-ddp", marks=pytest.mark.heavy
+        ),
+        pytest.param([*CNNDSL, *TRAIN, "--devices=2", "--strategy=fsdp"], id="fsdp"),
+    ],
 )
 def test_two_processes_learn_as_one(folder: Path, command: list[str]) -> None:
     """One curve, one writer, each image once; by torchrun and by our launcher."""
