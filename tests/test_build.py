@@ -60,7 +60,7 @@ def image(graph: cnndsl.Graph, batch: int = 2) -> list[Tensor]:
 NETWORKS = ["lenet", "inception", "resnet18", "googlenet", "densenet121"]
 
 
-@pytest.fixture(params=NETWORKS)
+@pytest.fixture(params=[*NETWORKS[:-1], pytest.param(NETWORKS[-1], marks=pytest.mark.heavy)])
 def network(request: pytest.FixtureRequest) -> tuple[nn.Module, Tensor]:
     size = None if request.param in ("lenet", "inception") else [3, 32, 32]
     graph = cnndsl.check(request.param, input=size)

@@ -23,7 +23,7 @@ MAX_STEPS = 20_000
 MAX_ROWS = 1_000_000
 AGAIN = 0.04
 """What part of a step counts in the second and later rounds of `repeat`, all of which are alike."""
-BINDINGS = 25
+BINDINGS = 15
 """How many parameters of a block are bound in a step; each call binds its own anew."""
 
 
