@@ -28,12 +28,7 @@ HUNT = settings(
 
 
 def module_of(op: Op, x: Shape) -> nn.Module | None:
-    """The op's module, if the op and PyTorch take the input.
-
-    A mean over all batches counts them, which a trace without numbers cannot.
-    """
-    if getattr(op, "momentum", 0) is None:
-        return None
+    """The op's module, if the op and PyTorch take the input."""
     try:
         op.infer((x,))
         call = op.module(x)

@@ -7,7 +7,7 @@ tracing (`torch.fx`) refuses conditions on shapes, and mistakes a value for the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,6 +91,7 @@ def trace(
 ) -> Trace:
     """Run the network on the meta device with a batch of this sample shape."""
     model.train(training)
+    _count(filter(is_leaf, model.modules()))
     recorder = _Recorder(model, is_leaf)
     x = torch.empty(BATCH, *shape, device="meta")
     input = recorder.fresh(x)
@@ -104,6 +105,14 @@ def trace(
         when = "training" if training else "inference"
         raise ModelError(f"the forward pass returns no tensor in {when}", "does it `return` one?")
     return Trace(input, tuple(recorder.events), outputs, recorder.called)
+
+
+def _count(modules: Iterable[nn.Module]) -> None:
+    """Give the buffers of one number a number: a norm counts its batches for their mean."""
+    for module in modules:
+        for name, buffer in module.named_buffers(recurse=False):
+            if buffer.is_meta and not buffer.ndim:
+                setattr(module, name, torch.zeros((), dtype=buffer.dtype))
 
 
 def _failed(e: BaseException, recorder: _Recorder, shape: Sequence[int]) -> ModelError:
