@@ -51,10 +51,15 @@ def build(
 
     `weights` are a file (.pth, .pt, .safetensors) or torchvision's, as "torchvision:IMAGENET1K_V1".
     With `partial`, tensors that do not fit are left, and a warning lists them. Raises
-    `cnndsl.weights.WeightsError` where the weights cannot be had or do not fit.
+    `cnndsl.weights.WeightsError` where the weights cannot be had or do not fit, and TypeError for
+    an argument that the others leave without effect.
     """
     from cnndsl.builder import build_module
 
+    if isinstance(spec, Graph) and any(v is not None for v in (variant, params, input)):
+        raise TypeError("a Graph is checked: give variant, params and input to `check`")
+    if partial and weights is None:
+        raise TypeError("`partial` is of `weights`, and none are given")
     graph = spec if isinstance(spec, Graph) else check(spec, variant, params, input)
     module = build_module(graph)
     if weights is not None:

@@ -50,7 +50,11 @@ def check_terms(
     if tree is None:
         report.raise_errors()
     assert tree is not None
-    request = Request(normal(variant or target.variant), tuple(params), input)
+    if variant is None or normal(variant) in tree.variants:
+        target = target.of(variant or "", report)
+    else:
+        target = replace(target, variant=variant)
+    request = Request(normal(target.variant), tuple(params), input)
     return check_tree(tree, request, report)
 
 

@@ -12,6 +12,7 @@ from cnndsl.names import check_names, unread
 from cnndsl.parse import parse
 from cnndsl.source import Scalar
 from cnndsl.validate import validate
+from cnndsl.words import normal
 
 MAX_CHAIN = 12
 SUFFIXES = (".yaml", ".yml")
@@ -36,6 +37,14 @@ class Target:
     path: Path
     variant: str = ""
 
+    def of(self, variant: str, report: Report) -> Target:
+        """The same with a variant that is asked for; two that differ are reported."""
+        if variant and self.variant and normal(variant) != normal(self.variant):
+            message = f"two variants are asked for, `{self.variant}` and `{variant}`"
+            span = Span(Source("variant", variant), 1, 1, 1, len(variant) + 1)
+            report.error("argument", message, span, "leave one of them away")
+        return Target(self.path, variant or self.variant)
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -57,7 +66,7 @@ def find(spec: str, report: Report) -> Target | None:
         return Target(Path(spec))
     found = shipped.find(name or spec)
     if found and name and variant in shipped.variants(found[0]):
-        return Target(found[0], variant)
+        return Target(*found).of(variant, report)
     if found and not name:
         return Target(*found)
     span = Span(Source(spec, ""))

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from cnndsl.diagnostics import suggest
-from cnndsl.files import write_atomically
+from cnndsl.files import put_in_place
 from cnndsl.graph import Graph
 from cnndsl.patience import patience
 
@@ -119,11 +119,11 @@ def write_weights(path: Path, module: nn.Module) -> None:
     """Write the state dict as `.safetensors`, or as PyTorch writes it; whole or not at all."""
     state = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
     try:
-        if path.suffix == ".safetensors":
-            data = safetensors.torch.save(state, metadata={"format": "pt"})
-            write_atomically(path, lambda file: file.write(data))
-        else:
-            write_atomically(path, lambda file: torch.save(state, file))
+        with put_in_place(path) as fresh:
+            if path.suffix == ".safetensors":
+                fresh.write_bytes(safetensors.torch.save(state, metadata={"format": "pt"}))
+            else:
+                torch.save(state, fresh)
     except (OSError, RuntimeError) as e:  # torch.save tells of a full disk by RuntimeError
         raise WeightsError(f"cannot write {path}: {_sentence(e)}") from e
 

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner, Result
 
+import cnndsl
 from cnndsl.cli import app
 
 ROOT = Path(__file__).parent.parent
@@ -224,3 +225,61 @@ def test_pipes_may_close_early() -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.startswith("path")
     assert "Traceback" not in done.stderr
+
+
+# What is asked for and would have no effect is told.
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "told"),
+    [
+        (["build", "lenet", "-o", "m.onnx"], 2, "`cnndsl export SPEC -o m.onnx` does"),
+        (["build", "lenet", "-o", "m.pt2"], 2, "`cnndsl export SPEC -o m.pt2` does"),
+        (["build", "lenet", "-o", "m.foo"], 2, "no format `.foo`: name a file that ends in .py"),
+        (["build", "lenet", "-o", "m"], 2, "no format"),
+        (["draw", "lenet", "-o", "m.foo"], 2, "no format `foo`"),
+        (["draw", "lenet", "-o", "m.svg", "--format", "png"], 2, "--format says png"),
+        (["compare", "lenet", "-o", "m.foo"], 2, "no format `.foo`"),
+        (["export", "lenet", "-o", "m.foo"], 2, "no format `.foo`"),
+        (["schema", "-o", "m.yaml"], 2, "a schema ends in .json"),
+        (["import", "torchvision:alexnet", "-o", "m.py"], 2, "a spec ends in .yaml or .yml"),
+        (["build", "resnet18", "--variant", "resnet34"], 1, "two variants are asked for"),
+        (["build", "resnet18:resnet34"], 1, "two variants are asked for"),
+        (["build", "two.yaml:v", "--variant", "w"], 1, "`v` and `w`"),
+        (["draw", "two.yaml:v", "--variant", "w"], 1, "`v` and `w`"),
+        (["export", "two.yaml:v", "--variant", "w", "-o", "m.py"], 1, "`v` and `w`"),
+        (["train", "two.yaml:v", "--variant", "w"], 1, "`v` and `w`"),
+        (["build", "two.yaml", "--input", "3,9,9"], 1, "several inputs: `a`, `b`"),
+        (["build", "two.yaml:v", "--variant", "v"], 0, ""),
+        (["build", "resnet:resnet18"], 0, ""),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_has_no_effect_is_told(
+    args: list[str], code: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("two.yaml").write_text(
+        "inputs: {a: [3, 8, 8], b: [3, 8, 8]}\nvariants: {v: {}, w: {}}\n"
+        "body: [{add: [[], {from: b}]}]\n"
+    )
+    done = run(*args)
+    assert (done.exit_code, told in done.stderr) == (code, True), done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["two.yaml"]
+
+
+def test_sizes_of_several_inputs_are_parameters(tmp_path: Path) -> None:
+    """What the message about `--input` says, followed literally."""
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        "params: {size: 8}\ninputs: {a: [3, $size, $size], b: [3, $size, $size]}\n"
+        "body: [{add: [[], {from: b}]}]\n"
+    )
+    assert "[3, 64, 64]" in run("build", str(path), "--set", "size=64").stdout
+
+
+def test_arguments_of_build_without_effect() -> None:
+    with pytest.raises(TypeError, match="none are given"):
+        cnndsl.build("lenet", partial=True)
+    with pytest.raises(TypeError, match="a Graph is checked"):
+        cnndsl.build(cnndsl.check("lenet"), params={"classes": 3})

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from cnndsl.equivalence import Equivalence
     from cnndsl.weights import Loaded
 
+SOURCE = ".py"
 WEIGHTS_ENDINGS = (".safetensors", ".pth", ".pt")
+EXPORTED = (".onnx", ".pt2")
+"""What `cnndsl export` alone writes."""
 
 
 def build(
@@ -58,14 +61,14 @@ def build(
         typer.Option(
             "-o",
             "--output",
-            help="Write PyTorch source to this file, or the weights to .safetensors, .pth, .pt.",
+            help="Write PyTorch source (.py), or the weights (.safetensors, .pth, .pt).",
         ),
     ] = None,
 ) -> None:
     """Check a network, show its layers and cost, and compile it to PyTorch."""
     from cnndsl import summary
 
-    tensors = out if out is not None and out.suffix in WEIGHTS_ENDINGS else None
+    tensors = out if out is not None and ending_of(out) in WEIGHTS_ENDINGS else None
     if weights is None and (tensors or weights_partial):
         usage("`--weights-partial` and the writing of weights need `--weights`")
     with told(summary.failure_json if as_json else None):
@@ -97,6 +100,16 @@ def build(
         print("\n".join(loaded.lines()))
     if loaded and out and not tensors:
         print(f"note: {out} holds no weights; `-o FILE.safetensors` writes them", file=sys.stderr)
+
+
+def ending_of(out: Path) -> str:
+    """The ending of the file that is to be written, if this command writes such files."""
+    if out.suffix in EXPORTED:
+        usage(f"`build` writes no {out.suffix}: `cnndsl export SPEC -o {out}` does")
+    if out.suffix not in (SOURCE, *WEIGHTS_ENDINGS):
+        known = ", ".join((SOURCE, *WEIGHTS_ENDINGS))
+        usage(f"no format `{out.suffix}`: name a file that ends in {known}")
+    return out.suffix
 
 
 def confirm_variants(

@@ -132,12 +132,15 @@ def tell_changes(shown: Shown, on_error_stream: bool) -> None:
 
 
 def chosen_format(format: str | None, out: Path | None) -> str:
-    """The format that is asked for, or that the file's ending says."""
-    chosen = format or (out.suffix[1:].lower() if out else "dot")
+    """The format that is asked for, or that the file's ending says; the two must not differ."""
+    ending = out.suffix[1:].lower() if out else ""
+    chosen = format or (ending if out else "dot")
     if chosen not in FORMATS:
         usage(
             f"no format `{chosen}`: one of {', '.join(FORMATS)}, by --format or the file's ending"
         )
+    if ending in FORMATS and ending != chosen:
+        usage(f"{out} ends in .{ending}, and --format says {chosen}: leave one of them away")
     if out is None and chosen in BINARY and sys.stdout.isatty():
         usage(f"{chosen} is binary: name a file with -o")
     return chosen

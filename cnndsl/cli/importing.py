@@ -10,7 +10,8 @@ import typer
 
 from cnndsl.checker import written_sizes
 from cnndsl.cli.options import InputOption
-from cnndsl.cli.telling import fail, told, write
+from cnndsl.cli.telling import fail, told, usage, write
+from cnndsl.load import SUFFIXES
 
 
 def import_(
@@ -27,6 +28,8 @@ def import_(
 
     The Python of SOURCE is run. Notes tell what of the network is not in the spec.
     """
+    if out is not None and out.suffix not in SUFFIXES:
+        usage(f"no format `{out.suffix}`: a spec ends in {' or '.join(SUFFIXES)}")
     from cnndsl.importer import ModelError, import_spec
 
     try:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cnndsl.cli.telling import told, write
+from cnndsl.cli.telling import told, usage, write
 
 
 def schema(
@@ -22,6 +22,8 @@ def schema(
     """Print the JSON Schema of specs, for editors."""
     from cnndsl.checker import schema_for
 
+    if out is not None and out.suffix.lower() != ".json":
+        usage(f"no format `{out.suffix}`: a schema ends in .json")
     with told():
         text = json.dumps(schema_for(spec), indent=2, ensure_ascii=False) + "\n"
     if out is None:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import typer
 
 from cnndsl.diagnostics import Diagnostic, SpecError
-from cnndsl.files import write_atomically
+from cnndsl.files import put_in_place
 
 Failure = Callable[[Sequence[Diagnostic]], dict[str, Any]]
 """The JSON object of a command where there are diagnostics alone."""
@@ -45,8 +45,10 @@ def highlighted(diagnostic: Diagnostic) -> str:
 
 
 def write(path: Path, data: bytes) -> None:
+    """Write a file that the user named, whole or not at all."""
     try:
-        write_atomically(path, lambda file: file.write(data))
+        with put_in_place(path) as fresh:
+            fresh.write_bytes(data)
     except OSError as e:
         fail(f"cannot write {path}: {e.strerror or e}")
 

@@ -136,7 +136,13 @@ class _Network(Walking):
         if not declared:
             declared = (syntax.Arg("input", spec.span, syntax.Const(None, spec.span)),)
         if override is not None:
-            declared = (replace(declared[0], value=override), *declared[1:])
+            if len(declared) > 1:
+                names = ", ".join(f"`{arg.name}`" for arg in declared)
+                message = f"the network has several inputs: {names}; which one is meant?"
+                help = f"make the sizes parameters, as `{declared[0].name}: [3, $size, $size]`"
+                self.report.error("argument", message, override.span, f"{help}, and set those")
+                return []
+            declared = (replace(declared[0], value=override),)
         return [self.input(arg, root) for arg in declared]
 
     def missing(self, key: str, help: str) -> None:

@@ -14,12 +14,13 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
+
+from cnndsl.files import made_like
 
 try:
     import fcntl
@@ -55,7 +56,7 @@ def replace(path: Path, before: bytes, data: bytes) -> None:
 
 def _made_like(target: Path, old: int, data: bytes) -> Path | None:
     """A file of the data beside the target; None where it would not be like the old one."""
-    if os.fstat(old).st_nlink > 1 or fcntl is None:  # Windows replaces no file that is open
+    if fcntl is None:  # Windows replaces no file that is open
         return None
     try:
         handle, name = mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -67,38 +68,13 @@ def _made_like(target: Path, old: int, data: bytes) -> Path | None:
             file.write(data)
             file.flush()
             os.fsync(handle)
-            alike = _liken(handle, old)
+            alike = made_like(handle, old)
     except OSError:
         fresh.unlink()
         raise
     if not alike:
         fresh.unlink()
     return fresh if alike else None
-
-
-def _liken(handle: int, old: int) -> bool:
-    """Give a file the owner, the attributes and the mode of another; False where one cannot."""
-    given, own = os.fstat(old), os.fstat(handle)
-    try:
-        if (given.st_uid, given.st_gid) != (own.st_uid, own.st_gid):
-            os.fchown(handle, given.st_uid, given.st_gid)
-        attributes, others = _attributes(old), _attributes(handle)
-        for name in others.keys() - attributes.keys():
-            os.removexattr(handle, name)
-        for name, value in attributes.items():
-            if others.get(name) != value:
-                os.setxattr(handle, name, value)
-        os.fchmod(handle, stat.S_IMODE(given.st_mode))
-    except OSError:
-        return False
-    return True
-
-
-def _attributes(handle: int) -> dict[str, bytes]:
-    """The extended attributes of a file, access lists among them."""
-    with suppress(OSError, AttributeError):  # there are none here
-        return {name: os.getxattr(handle, name) for name in os.listxattr(handle)}
-    return {}
 
 
 def _exchange(target: Path, old: int, fresh: Path, before: bytes) -> bool:
