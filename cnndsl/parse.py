@@ -293,7 +293,7 @@ class _Parser:
         return syntax.Branch(label, span, self.body(value))
 
     def dense(self, at: syntax.Attributes, node: Mapping, value: Located) -> syntax.Node:
-        identity = syntax.Branch("", at.span, syntax.Body((), at.span))
+        identity = syntax.Branch("", at.span, syntax.Body((), at.span), implied=True)
         return syntax.Merge(at, "concat", (identity, self.branch("", value.span, value)))
 
     def residual(self, at: syntax.Attributes, node: Mapping, value: Located) -> syntax.Node:

@@ -139,6 +139,8 @@ class Branch:
     label: str
     span: Span
     body: Body
+    implied: bool = False
+    """Whether it is not written: the input that `dense` joins its body to."""
 
 
 @dataclass(frozen=True, slots=True)

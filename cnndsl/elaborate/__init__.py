@@ -88,7 +88,6 @@ def _home(
 class _Network(Walking):
     """The network as a whole: its inputs, its body, its outputs."""
 
-    home: Home = field(kw_only=True)
     pending: list[tuple[syntax.Head, str]] = field(default_factory=list)
     outputs: dict[str, Output | None] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)

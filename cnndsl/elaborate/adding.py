@@ -10,7 +10,7 @@ from cnndsl import syntax
 from cnndsl.diagnostics import Related, Span, suggest
 from cnndsl.elaborate.asking import Given, Place, Ref
 from cnndsl.elaborate.naming import Naming
-from cnndsl.elaborate.remedies import channels_first, same_size
+from cnndsl.elaborate.remedies import channels_first
 from cnndsl.graph import Node
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op, Reject, Shape
@@ -117,8 +117,7 @@ class Adding(Naming):
             shape = op.infer(known)
             weights = [Shape(weight) for weight in op.weights(known[0]).values()]
         except Reject as e:
-            help = e.help or (same_size(list(known)) if op.name == "concat" else "")
-            e.help = help or channels_first(self.nodes[0].shape)
+            e.help = e.help or channels_first(self.nodes[0].shape)
             self.refused(e, given.get(e.arg), span, place)
         except OverflowError:
             self.fail("bound", f"{op.name}: the numbers are too large", span, place)

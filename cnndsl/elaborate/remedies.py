@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import prod
 
 from cnndsl import syntax
-from cnndsl.expr import Exhausted, ExprError, Unknown, evaluate, names
-from cnndsl.ops.base import Shape
+from cnndsl.elaborate.parting import Part, clash, rounded
+from cnndsl.expr import Exhausted, ExprError, Meter, Unknown, evaluate, names
+from cnndsl.graph import Node
+from cnndsl.ops.base import Reject, Shape
+from cnndsl.ops.merge import Merge
 from cnndsl.values import Env
+
+REACH = 64
+"""How far the sides of an input are looked for that divide evenly."""
 
 
 def project(body: syntax.Body, ours: Shape, x: Shape, env: Env) -> str:
@@ -55,17 +62,96 @@ def varied(written: str, variables: tuple[str, ...]) -> str:
     )
 
 
-def same_size(shapes: list[Shape]) -> str:
-    """How images of different sizes become those of the largest, branch by branch."""
-    if any(len(shape) != 3 for shape in shapes):
-        return ""
-    height, width = max((tuple(shape[1:]) for shape in shapes), key=lambda size: size[0] * size[1])
+def joined(op: Merge, parts: Sequence[Part], scaled: bool) -> str:
+    """What to put at the end of each branch, so that they fit; `scaled` if by a factor."""
     told = [
-        f"end branch {number} with `{{upsample: {{size: [{height}, {width}]}}}}`"
-        for number, shape in enumerate(shapes, start=1)
-        if shape[1:] != (height, width)
+        f"end {part.words} with `{', '.join(nodes)}`"
+        for part in parts
+        if not part.fixed and (nodes := list(_ends(op, part, parts, scaled)))
     ]
     return "; ".join(told[:3])
+
+
+def _ends(op: Merge, part: Part, parts: Sequence[Part], scaled: bool) -> Iterator[str]:
+    """The nodes that give a branch the rank, the channels and the size of the others."""
+    x, ranks = part.shape, {len(part.shape) for part in parts}
+    channels = max(part.shape.channels for part in parts)
+    alone = x.channels in (1, channels) or op.name == "concat"
+    if ranks == {1, 3}:
+        flat = [part for part in parts if len(part.shape) == 1]
+        if op.name == "concat" and len(x) == 3:
+            yield "flatten"
+        elif op.name != "concat" and part in flat:
+            yield f"{{unflatten: [{x.channels}, 1, 1]}}"
+    elif ranks == {1}:
+        yield from () if alone else (f"{{linear: {channels}}}",)
+    elif ranks == {3}:
+        yield from () if alone else (f"{{conv: {channels}}}",)
+        size = _largest(parts)
+        if x[1:] != size and not (op.name != "concat" and _repeats(x[1:], size)):
+            yield resized(x, size, scaled)
+
+
+def _largest(parts: Sequence[Part]) -> tuple[int, ...]:
+    """The size that all are to have: that of the branch that is fixed, or the largest."""
+    sizes = [part.shape[1:] for part in parts if part.fixed] or [part.shape[1:] for part in parts]
+    return max(sizes, key=prod)
+
+
+def _repeats(sides: tuple[int, ...], size: tuple[int, ...]) -> bool:
+    return all(side in (1, whole) for side, whole in zip(sides, size, strict=True))
+
+
+def resized(x: Shape, size: tuple[int, ...], scaled: bool) -> str:
+    """The node that gives an image a size: by a factor where that gives it."""
+    factor, rest = divmod(size[0], x.height)
+    if scaled and not rest and factor > 1 and factor * x.width == size[1]:
+        return f"{{upsample: {factor}}}"
+    return f"{{upsample: {{size: [{size[0]}, {size[1]}]}}}}"
+
+
+def divided(
+    nodes: Sequence[Node], op: Merge, refs: Sequence[int], dims: Collection[int], meter: Meter
+) -> Shape | None:
+    """The shape of the one input, near its own, at which these values and all before them fit."""
+    if sum(not node.inputs for node in nodes) > 1 or len(nodes[0].shape) != 3:
+        return None
+    try:
+        more = {dim: _divided(nodes, refs, dim, meter) for dim in dims}
+        shapes = _replayed(nodes, more, meter)
+    except Exhausted:
+        return None
+    fits = shapes and clash(op, [shapes[ref] for ref in refs]) is None
+    return shapes[0] if fits else None
+
+
+def _divided(nodes: Sequence[Node], refs: Sequence[int], dim: int, meter: Meter) -> int:
+    """How much longer the input is where the values are equal, and the fewest nodes round."""
+    found: list[tuple[int, int, int]] = []
+    scaling = [node for node in nodes[1:] if rounded(node, node.x, node.shape, dim) is not None]
+    for more in sorted(range(-REACH, REACH + 1), key=lambda more: (abs(more), -more)):
+        shapes = _replayed(nodes, {dim: more}, meter)
+        if not shapes or len({shapes[ref][dim] for ref in refs}) > 1:
+            continue
+        count = sum(bool(rounded(n, shapes[n.inputs[0]], shapes[n.id], dim)) for n in scaling)
+        found.append((count, abs(more), more))
+        if not count:
+            break
+    return min(found)[2] if found else 0
+
+
+def _replayed(nodes: Sequence[Node], more: Mapping[int, int], meter: Meter) -> list[Shape]:
+    """The shapes of all nodes for an input of other sides; none if it is not taken."""
+    meter.spend(len(nodes))
+    shapes = [Shape(size + more.get(dim, 0) for dim, size in enumerate(nodes[0].shape))]
+    if min(shapes[0]) < 1:
+        return []
+    try:
+        for node in nodes[1:]:
+            shapes.append(node.op.infer(tuple(shapes[ref] for ref in node.inputs)))
+    except Reject:
+        return []
+    return shapes
 
 
 def channels_first(shape: Shape) -> str:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any, NoReturn
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Frame, Related, Span, suggest
-from cnndsl.elaborate.adding import Adding
 from cnndsl.elaborate.asking import Place, Ref
+from cnndsl.elaborate.merging import Merging, merging
 from cnndsl.elaborate.naming import MAX_DEPTH
-from cnndsl.elaborate.remedies import project
 from cnndsl.expr import Exhausted, Meter, show
 from cnndsl.ops import registry
-from cnndsl.ops.base import Op
 from cnndsl.provenance import Origin, written
 from cnndsl.values import BlockRef, Env, Poison, convert, mend, public
 
@@ -36,13 +33,10 @@ class Stop(Exception):  # noqa: N818 - named for what it says
 
 
 @dataclass
-class Walking(Adding):
+class Walking(Merging):
     """Elaborates nodes one after the other; each gives the value that the next one reads."""
 
-    contracts: bool = True
-    """Whether `shape:` contracts are confirmed, not skipped."""
     steps: Meter = field(default_factory=lambda: Meter(MAX_STEPS))
-    confirmed: int = 0
     skipped: int = 0
 
     def after_root_step(self, place: Place) -> None:
@@ -154,7 +148,7 @@ class Walking(Adding):
                     help = "a branch `[]` keeps the value as it is"
                     self.fail("structure", "`when` leaves every branch out", at.span, place, help)
                 refs = [self.branch(branch, x, place) for branch in kept]
-                return self.merge(op, refs, place, at.span)
+                return self.merge(op, kept, refs, place, at.span)
             case syntax.Residual():
                 return self.residual(node, x, place)
         raise AssertionError(node)
@@ -181,24 +175,18 @@ class Walking(Adding):
             self.count(branch.span, place)
             part = self.add_value(share, (x,), place, span)
             refs.append(self.branch(branch, part, place))
-        return self.merge("concat", refs, place, span)
-
-    def merge(self, op: str, refs: list[Ref], place: Place, span: Span) -> Ref:
-        return refs[0] if len(refs) == 1 else self.add_value(_merging(op), tuple(refs), place, span)
+        return self.merge("concat", branches, refs, place, span)
 
     def residual(self, node: syntax.Residual, x: Ref, place: Place) -> Ref:
         result = self.body(node.body, x, place)
         if node.skip is not None and not self.truth(node.skip, place.env, "skip"):
             return result
         side = x if node.shortcut is None else self.body(node.shortcut, x, place)
-        ours, theirs = self.shape(result), self.shape(side)
-        if ours and theirs and ours != theirs:
-            message = f"residual: the body gives {ours}, the shortcut {theirs}"
-            start = self.shape(x) or theirs
-            help = project(node.body, ours, start, place.env)
-            self.report.error("shape", message, node.at.span, help, place.env.frames)
+        if result is not None and side is not None and self.shape(result) != self.shape(side):
+            start = self.shape(x) or self.nodes[side].shape
+            self.unlike(node.body, (result, side), start, place, node.at.span)
             return None
-        return self.merge("add", [result, side], place, node.at.span)
+        return self.add_value(merging("add"), (result, side), place, node.at.span)
 
     def contract(self, term: syntax.Term, ref: Ref, env: Env) -> None:
         if not self.contracts:
@@ -358,8 +346,3 @@ class Walking(Adding):
 def _origins(node: syntax.For, env: Env, index: int) -> dict[str, Origin]:
     """Where the values of a loop's names were written, in one of its rounds."""
     return {c.name: Origin(c.value, env, index) for c in node.columns if c.name}
-
-
-@cache
-def _merging(op: str) -> Op:
-    return registry()[op]()

@@ -26,7 +26,12 @@ class Merge(Op, ABC):
     def infer(self, inputs: tuple[Shape, ...]) -> Shape:
         if not inputs:
             raise Reject(f"{self.name} has no branches")
-        return reduce(self.join, inputs)
+        return reduce(self._joined, inputs)
+
+    def _joined(self, a: Shape, b: Shape) -> Shape:
+        if not self.fits(a, b):
+            raise Reject(f"{self.needs(a, b)}, found {a} and {b}")
+        return self.join(a, b)
 
     def shares(self, *xs: Shape, training: bool) -> bool:
         return False
@@ -43,17 +48,30 @@ class Merge(Op, ABC):
         return (Along(0), *(WHOLE if r else Along(1 + i) for i, r in enumerate(repeated)))
 
     @abstractmethod
+    def fits(self, a: Shape, b: Shape) -> bool:
+        """Whether two values can be joined."""
+
+    @abstractmethod
+    def needs(self, a: Shape, b: Shape) -> str:
+        """What two values that do not fit must have in common, in words."""
+
+    @abstractmethod
     def join(self, a: Shape, b: Shape) -> Shape:
-        """The shape of two values joined."""
+        """The shape of two values joined, which fit."""
 
 
 class Concat(Merge, name="concat"):
     """Stack the channels of all branches."""
 
+    def fits(self, a: Shape, b: Shape) -> bool:
+        return len(a) == len(b) and a[1:] == b[1:]
+
+    def needs(self, a: Shape, b: Shape) -> str:
+        images = len(a) == len(b) == 3
+        what = "height and width" if images else "dimensions after the channels"
+        return f"concat needs equal {what}"
+
     def join(self, a: Shape, b: Shape) -> Shape:
-        if len(a) != len(b) or a[1:] != b[1:]:
-            what = "height and width" if len(a) == len(b) == 3 else "dimensions after the channels"
-            raise Reject(f"concat needs equal {what}, found {a} and {b}")
         return Shape((a.channels + b.channels, *a[1:]))
 
     def function(self, *xs: Shape) -> str:
@@ -63,9 +81,13 @@ class Concat(Merge, name="concat"):
 class Elementwise(Merge):
     """Value by value; a dimension of 1 is repeated to the other's size, as PyTorch does."""
 
+    def fits(self, a: Shape, b: Shape) -> bool:
+        return len(a) == len(b) and all(m == n or 1 in (m, n) for m, n in zip(a, b, strict=True))
+
+    def needs(self, a: Shape, b: Shape) -> str:
+        return f"{self.name} needs equal shapes (or sizes of 1)"
+
     def join(self, a: Shape, b: Shape) -> Shape:
-        if len(a) != len(b) or any(m != n and 1 not in (m, n) for m, n in zip(a, b, strict=True)):
-            raise Reject(f"{self.name} needs equal shapes (or sizes of 1), found {a} and {b}")
         return Shape(max(m, n) for m, n in zip(a, b, strict=True))
 
     def shares(self, *xs: Shape, training: bool) -> bool:
