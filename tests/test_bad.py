@@ -317,7 +317,9 @@ def test_a_block_called_often_is_told_once_with_its_first_call(tmp_path: Path) -
         "      - {repeat: 4, do: {Outer: {}, from: input}}\n"
     )
     (diagnostic,) = diagnose(write(tmp_path, {"spec.yaml": text}))
-    assert told(diagnostic) == "3:60 shape: a window of 40×40 does not fit the 32×32 image"
+    assert told(diagnostic) == (
+        "3:60 shape: a window of 40×40 does not fit the 32×32 image: (32 + 2·0 − 40)/1 + 1 = −7"
+    )
     assert [(frame.text, frame.span.line) for frame in diagnostic.frames] == [
         ("stage1.0.0: Inner(k=40)", 4),
         ("stage1.0: Outer(k=40)", 9),

@@ -687,7 +687,7 @@ def test_contracts_and_facts_are_skipped_with_another_input(check: Check) -> Non
 def test_contracts_are_checked_with_other_parameters_and_facts_are_not(check: Check) -> None:
     with pytest.raises(SpecError) as error:
         check(CONTRACTS, params={"width": 4})
-    assert messages(error) == ["the spec says [8192], the shape is [4096]"]
+    assert messages(error) == ["the spec says [8192], the shape is [4096]: 4·32·32 = 4096"]
     assert check(CONTRACTS.replace(", shape: [8192]", ""), params={"width": 4}).facts == 0
 
 

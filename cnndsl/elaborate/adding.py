@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from cnndsl import syntax
 from cnndsl.diagnostics import Related, Span, suggest
 from cnndsl.elaborate.asking import Given, Place, Ref
+from cnndsl.elaborate.figuring import beside, too_small
 from cnndsl.elaborate.naming import Naming
 from cnndsl.elaborate.remedies import channels_first
 from cnndsl.graph import Node
@@ -118,6 +119,7 @@ class Adding(Naming):
             weights = [Shape(weight) for weight in op.weights(known[0]).values()]
         except Reject as e:
             e.help = e.help or channels_first(self.nodes[0].shape)
+            e.message += beside(too_small(op, known))
             self.refused(e, given.get(e.arg), span, place)
         except OverflowError:
             self.fail("bound", f"{op.name}: the numbers are too large", span, place)

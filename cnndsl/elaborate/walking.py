@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from cnndsl import syntax
 from cnndsl.diagnostics import Frame, Related, Span, suggest
 from cnndsl.elaborate.asking import Place, Ref
+from cnndsl.elaborate.figuring import beside, other_than
 from cnndsl.elaborate.merging import Merging, merging
 from cnndsl.elaborate.naming import MAX_DEPTH
 from cnndsl.expr import Exhausted, Meter, show
@@ -199,7 +200,8 @@ class Walking(Merging):
             return
         self.confirmed += 1
         if found and found != expected:
-            message = f"the spec says {expected}, the shape is {found}"
+            told = other_than(self.nodes[ref], expected) if ref is not None else ()
+            message = f"the spec says {expected}, the shape is {found}{beside(told)}"
             differ = [i for i, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b]
             path = (differ[0],) if len(differ) == 1 and len(expected) == len(found) else ()
             related = self.evaluator.elsewhere("the size is set", term, env, path)

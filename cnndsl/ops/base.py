@@ -13,6 +13,7 @@ from cnndsl.expr import show
 from cnndsl.ops.kinds import Kind, Reject, Schema, kind_of
 from cnndsl.ops.memory import INPUT, Kept
 from cnndsl.ops.reading import WHOLE, Reading, pointwise
+from cnndsl.ops.sums import Sum, product
 
 __all__ = ["Arg", "Call", "Family", "Kind", "Op", "Reject", "Shape", "arg", "call", "registered"]
 
@@ -190,6 +191,13 @@ class Op:
         """The output's shape for one input of an accepted rank."""
         return x
 
+    def arithmetic(self, x: Shape, /) -> tuple[Sum, ...]:
+        """How the sizes of the output come about, where they are computed; also of one too small.
+
+        Merges take all their inputs' shapes here. Inputs are of an accepted rank.
+        """
+        return ()
+
     def weights(self, x: Shape) -> dict[str, tuple[int, ...]]:
         """Learned tensors by their name below the op's path; "" is the path itself."""
         return {}
@@ -261,5 +269,6 @@ def _rank_help(op: Op, x: Shape) -> str:
     if len(x) == 4:
         return f"the batch is left out: `input: {Shape(x[1:])}`"
     if len(x) == 3 and op.ranks == (1,):
-        return "put `flatten` or `global_avg_pool` before it"
+        sizes = f"{product(0, x)} or {x.channels} features"
+        return f"put `flatten` or `global_avg_pool` before it, for {sizes}"
     return "it is flat already: move this before `flatten`" if len(x) == 1 else ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
 from cnndsl.ops.memory import FLOAT, INPUT, Kept
 from cnndsl.ops.reading import WHOLE, Reading, pointwise, spread_window, window
-from cnndsl.ops.windows import Padding, Pair, pair, sides, strided
+from cnndsl.ops.sums import Sum
+from cnndsl.ops.windows import Padding, Pair, Sliding, pair, sides
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
@@ -34,13 +36,18 @@ class Conv2d(Op, name="conv"):
 
     def shape(self, x: Shape) -> Shape:
         check_groups(self.groups, x.channels, self.out)
-        kernel, stride, dilation = pair(self.kernel), pair(self.stride), pair(self.dilation)
-        if self.padding == "same" and stride != (1, 1):
+        if self.padding == "same" and pair(self.stride) != (1, 1):
             raise Reject("padding `same` needs stride 1", "padding", "give the padding in numbers")
-        around = self._sides()
-        check_fill(self.padding_mode, x, around)
-        height, width = strided(x, kernel, stride, around, dilation)
-        return Shape((self.out, height, width))
+        sliding = self._sliding()
+        check_fill(self.padding_mode, x, sliding.padding)
+        return Shape((self.out, *sliding.over(x)))
+
+    def arithmetic(self, x: Shape, /) -> tuple[Sum, ...]:
+        return self._sliding().sums(x)
+
+    def _sliding(self) -> Sliding:
+        kernel, stride, dilation = map(pair, (self.kernel, self.stride, self.dilation))
+        return Sliding(kernel, stride, self._sides(), dilation)
 
     def _sides(self) -> tuple[int, int, int, int]:
         if self.padding != "same":
@@ -125,27 +132,24 @@ class ConvTranspose2d(Op, name="conv_transpose"):
     def shape(self, x: Shape) -> Shape:
         check_groups(self.groups, x.channels, self.out)
         lengths: list[int] = []
-        for axis in (0, 1):
-            size, kernel, stride, padding, extra, dilation = (
-                x[1 + axis],
-                *(
-                    pair(value)[axis]
-                    for value in (
-                        self.kernel,
-                        self.stride,
-                        self.padding,
-                        self.output_padding,
-                        self.dilation,
-                    )
-                ),
-            )
+        for size, (kernel, stride, padding, extra, dilation) in self._along(x):
             if extra >= max(stride, dilation):
                 limit = f"the stride {stride} or the dilation {dilation}"
                 raise Reject(f"output_padding {extra} is not less than {limit}", "output_padding")
-            lengths.append((size - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1)
+            lengths.append(_length(size, kernel, stride, padding, extra, dilation))
         if min(lengths) < 1:
             raise Reject(f"the output would be {lengths[0]}×{lengths[1]}", "padding")
         return Shape((self.out, *lengths))
+
+    def arithmetic(self, x: Shape, /) -> tuple[Sum, ...]:
+        return tuple(
+            _spread(axis, size, *own) for axis, (size, own) in enumerate(self._along(x), 1)
+        )
+
+    def _along(self, x: Shape) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Of height and width the size, and of the window the arguments there."""
+        own = (self.kernel, self.stride, self.padding, self.output_padding, self.dilation)
+        return zip(x[1:], zip(*map(pair, own), strict=True), strict=True)
 
     def weights(self, x: Shape) -> dict[str, tuple[int, ...]]:
         weight = (x.channels, self.out // self.groups, *pair(self.kernel))
@@ -210,6 +214,19 @@ class Linear(Op, name="linear"):
 
     def module(self, x: Shape) -> Call:
         return call("nn.Linear", x[-1], self.out, bias=self.bias)
+
+
+def _length(size: int, kernel: int, stride: int, padding: int, extra: int, dilation: int) -> int:
+    """What a transposed convolution makes of a side."""
+    return (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + 1 + extra
+
+
+def _spread(
+    axis: int, size: int, kernel: int, stride: int, padding: int, extra: int, dilation: int
+) -> Sum:
+    reach = str(kernel) if dilation == 1 else f"{dilation}·({kernel} − 1) + 1"
+    text = f"({size} − 1)·{stride} − 2·{padding} + {reach}" + (f" + {extra}" if extra else "")
+    return Sum(axis, text, _length(size, kernel, stride, padding, extra, dilation))
 
 
 def check_groups(groups: int, inputs: int, outputs: int) -> None:

@@ -12,6 +12,7 @@ from itertools import accumulate, pairwise
 from cnndsl.ops.base import Family, Op, Reject, Shape, arg
 from cnndsl.ops.memory import FLOAT, NOTHING, Kept
 from cnndsl.ops.reading import WHOLE, Along, Reading, pointwise
+from cnndsl.ops.sums import Sum, ratio
 
 
 class Merge(Op, ABC):
@@ -32,6 +33,9 @@ class Merge(Op, ABC):
         if not self.fits(a, b):
             raise Reject(f"{self.needs(a, b)}, found {a} and {b}")
         return self.join(a, b)
+
+    def arithmetic(self, *xs: Shape) -> tuple[Sum, ...]:
+        return ()
 
     def shares(self, *xs: Shape, training: bool) -> bool:
         return False
@@ -73,6 +77,10 @@ class Concat(Merge, name="concat"):
 
     def join(self, a: Shape, b: Shape) -> Shape:
         return Shape((a.channels + b.channels, *a[1:]))
+
+    def arithmetic(self, *xs: Shape) -> tuple[Sum, ...]:
+        channels = [x.channels for x in xs]
+        return (Sum(0, " + ".join(map(str, channels)), sum(channels)),)
 
     def function(self, *xs: Shape) -> str:
         return f"torch.cat([{', '.join(_places(xs))}], dim=1)"
@@ -135,6 +143,9 @@ class Share(Op, name="share"):
         if x.channels % self.of:
             raise Reject(f"{x.channels} channels do not split into {self.of} equal parts")
         return Shape((x.channels // self.of, *x[1:]))
+
+    def arithmetic(self, x: Shape, /) -> tuple[Sum, ...]:
+        return (ratio(0, x.channels, (self.of,)),)
 
     def shares(self, x: Shape, /, *, training: bool) -> bool:
         return True

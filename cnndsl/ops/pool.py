@@ -8,7 +8,8 @@ from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
 from cnndsl.ops.conv import brief_window
 from cnndsl.ops.memory import FLOAT, INDEX, INPUT, NOTHING, Kept
 from cnndsl.ops.reading import WHOLE, Reading, pointwise, shares_of, window
-from cnndsl.ops.windows import Pair, pair, sides, strided
+from cnndsl.ops.sums import Sum
+from cnndsl.ops.windows import Pair, Sliding, pair, sides
 
 
 class Pool(Op):
@@ -22,15 +23,22 @@ class Pool(Op):
     )
     ceil: bool = arg("Keep a last window that reaches over the edge (`ceil_mode`).", default=False)
 
-    def _slide(self, x: Shape, padding: Pair = 0, dilation: Pair = 1) -> Shape:
-        """The output's shape; PyTorch takes padding of half the kernel at most."""
-        for kernel, around in zip(pair(self.kernel), pair(padding), strict=True):
-            if around > kernel // 2:
+    def shape(self, x: Shape) -> Shape:
+        sliding = self._sliding()
+        left, _, top, _ = sliding.padding
+        for kernel, around in zip(sliding.kernel, (top, left), strict=True):
+            if around > kernel // 2:  # as PyTorch has it
                 fact = f"padding {around} is more than half of kernel {kernel}"
                 raise Reject(fact, "padding", "put `pad` before it for a wider border")
+        return Shape((x.channels, *sliding.over(x)))
+
+    def arithmetic(self, x: Shape, /) -> tuple[Sum, ...]:
+        return self._sliding().sums(x)
+
+    def _sliding(self) -> Sliding:
         stride = pair(self.kernel if self.stride is None else self.stride)
-        window = pair(self.kernel), stride, sides(padding), pair(dilation)
-        return Shape((x.channels, *strided(x, *window, self.ceil)))
+        padding, dilation = getattr(self, "padding", 0), getattr(self, "dilation", 1)
+        return Sliding(pair(self.kernel), stride, sides(padding), pair(dilation), self.ceil)
 
     def _window(self) -> dict[str, Any]:
         return {"stride": self.stride} | ({"ceil_mode": True} if self.ceil else {})
@@ -51,9 +59,6 @@ class MaxPool2d(Pool, name="max_pool"):
 
     padding: Pair = arg("Rows and columns added around, never the largest.", default=0, min=0)
     dilation: Pair = arg("Distance between the taps of the window.", default=1, min=1)
-
-    def shape(self, x: Shape) -> Shape:
-        return self._slide(x, self.padding, self.dilation)
 
     def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
         return Kept(input=True, own=self.scratch(x))
@@ -77,9 +82,6 @@ class AvgPool2d(Pool, name="avg_pool"):
     padding: Pair = arg("Rows and columns of zeros added around.", default=0, min=0)
     count_include_pad: bool = arg("Count the zeros around in the mean.", default=True)
 
-    def shape(self, x: Shape) -> Shape:
-        return self._slide(x, self.padding)
-
     def module(self, x: Shape) -> Call:
         return call("nn.AvgPool2d", self.kernel, **self._arguments())
 
@@ -95,9 +97,6 @@ class LPPool2d(Pool, name="lp_pool"):
     """Take the p-norm of each window: the p-th root of the sum of the p-th powers."""
 
     norm: float = arg("The p: 1 is the sum of a window.", default=2.0, min=1)
-
-    def shape(self, x: Shape) -> Shape:
-        return self._slide(x)
 
     def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
         return Kept(input=True, own=FLOAT * (x.size + 4 * self.shape(x).size))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cnndsl.ops.base import Call, Op, Reject, Shape, arg, call
 from cnndsl.ops.memory import NOTHING, Kept
 from cnndsl.ops.reading import LOOSE, WHOLE, Along, Reading, pointwise, window
+from cnndsl.ops.sums import Sum, product, ratio
 
 
 class Flatten(Op, name="flatten"):
@@ -23,6 +24,11 @@ class Flatten(Op, name="flatten"):
         if start > end:
             raise Reject(f"start {self.start} is after end {self.end} in {x}", "start")
         return Shape((*x[:start], Shape(x[start : end + 1]).size, *x[end + 1 :]))
+
+    def arithmetic(self, x: Shape, /) -> tuple[Sum, ...]:
+        start, end = self.start % len(x), self.end % len(x)
+        joined = x[start : end + 1]
+        return (product(start, joined),) if len(joined) > 1 else ()
 
     def shares(self, x: Shape, /, *, training: bool) -> bool:
         return True
@@ -57,7 +63,7 @@ class Unflatten(Op, name="unflatten"):
     def shape(self, x: Shape) -> Shape:
         out = Shape(self.out)
         if out.size != x.size:
-            raise Reject(f"{x} does not fill {out}, which has {out.size} values", "out")
+            raise Reject(f"{x} does not fill {out}, which has {product(0, out)} values", "out")
         return out
 
     def shares(self, x: Shape, /, *, training: bool) -> bool:
@@ -141,6 +147,10 @@ class PixelShuffle(Op, name="pixel_shuffle"):
             raise Reject(f"{x.channels} channels do not split into groups of {area}", "factor")
         return Shape((x.channels // area, x.height * self.factor, x.width * self.factor))
 
+    def arithmetic(self, x: Shape, /) -> tuple[Sum, ...]:
+        r = self.factor
+        return (ratio(0, x.channels, (r, r)), *(product(axis, (x[axis], r)) for axis in (1, 2)))
+
     def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
         return NOTHING
 
@@ -167,6 +177,10 @@ class PixelUnshuffle(Op, name="pixel_unshuffle"):
                 f"the {x.height}×{x.width} image does not split into {r}×{r} squares", "factor"
             )
         return Shape((x.channels * r * r, x.height // r, x.width // r))
+
+    def arithmetic(self, x: Shape, /) -> tuple[Sum, ...]:
+        r = self.factor
+        return (product(0, (x.channels, r, r)), *(ratio(axis, x[axis], (r,)) for axis in (1, 2)))
 
     def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
         return NOTHING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from math import floor
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from cnndsl.ops.conv import check_fill
 from cnndsl.ops.memory import INPUT, NOTHING, Kept
 from cnndsl.ops.pool import mean_kept, shared_out
 from cnndsl.ops.reading import Reading, Span, pointwise, resampled, window
+from cnndsl.ops.sums import Sum, twice
 from cnndsl.ops.windows import Pair, Sides, pair, sides
 
 
@@ -42,11 +43,19 @@ class Upsample(Op, name="upsample"):
             )
         if self.size is not None:
             return Shape((x.channels, *pair(self.size)))
-        scale = self.scale if isinstance(self.scale, tuple) else (self.scale, self.scale)
-        height, width = (floor(side * (f or 0)) for side, f in zip(x[1:], scale, strict=True))
+        height, width = (floor(side * factor) for side, factor in self._scaled(x))
         if height < 1 or width < 1:
             raise Reject(f"the output would be {height}×{width}", "scale")
         return Shape((x.channels, height, width))
+
+    def arithmetic(self, x: Shape, /) -> tuple[Sum, ...]:
+        return tuple(_scaled(axis, *own) for axis, own in enumerate(self._scaled(x), 1))
+
+    def _scaled(self, x: Shape) -> Iterator[tuple[int, float]]:
+        """Height and width with their factors, where there are such."""
+        if self.scale is not None:
+            scale = self.scale if isinstance(self.scale, tuple) else (self.scale, self.scale)
+            yield from zip(x[1:], scale, strict=True)
 
     def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
         _, height, width = self.shape(x)
@@ -122,6 +131,15 @@ class Pad(Op, name="pad"):
         height, width = x.height + top + bottom, x.width + left + right
         return Shape((x.channels + front + behind, height, width))
 
+    def arithmetic(self, x: Shape, /) -> tuple[Sum, ...]:
+        left, right, top, bottom = sides(self.padding)
+        added = enumerate((pair(self.channels), (top, bottom), (left, right)))
+        return tuple(
+            Sum(axis, f"{x[axis]} + {twice(*ends)}", x[axis] + sum(ends))
+            for axis, ends in added
+            if any(ends)
+        )
+
     def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
         return INPUT if self.mode in ("reflect", "replicate") else NOTHING
 
@@ -185,3 +203,15 @@ class Crop(Op, name="crop"):
             ((side - kept) // 2 for side, kept in zip(x[1:], pair(self.size), strict=True)),
         )
         return f"{{0}}[:, :, {top}:{top + height}, {left}:{left + width}]"
+
+
+def _scaled(axis: int, size: int, factor: float) -> Sum:
+    """A side times a factor, rounded down."""
+    found = size * factor
+    text = f"{size}·{int(factor) if factor == int(factor) else factor}"
+    exact = size * Fraction(str(factor))
+    if floor(found) != floor(exact):  # PyTorch takes the product in floating point
+        text += "" if found == floor(found) else f" = ⌊{found}⌋"
+    elif floor(found) != exact:
+        text = f"⌊{text}⌋"
+    return Sum(axis, text, floor(found))

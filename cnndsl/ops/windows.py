@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from cnndsl.ops.base import Reject, Shape
+from cnndsl.ops.sums import Sum, twice
 
 Pair = int | tuple[int, int]
 Sides = int | tuple[int, int] | tuple[int, int, int, int]
@@ -40,23 +42,48 @@ def steps(
     return count - 1 if (count - 1) * stride >= size + padding // 2 else count
 
 
-def strided(
-    x: Shape,
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int, int, int],
-    dilation: tuple[int, int] = (1, 1),
-    ceil: bool = False,
-) -> tuple[int, int]:
-    """Height and width after a window has slid over an image; Reject where it does not fit."""
-    left, right, top, bottom = padding
-    height = steps(x.height, kernel[0], stride[0], top + bottom, dilation[0], ceil)
-    width = steps(x.width, kernel[1], stride[1], left + right, dilation[1], ceil)
-    if height < 1 or width < 1:
-        reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
-        room = f"{x.height + top + bottom}×{x.width + left + right}"
-        what = f"the {x.height}×{x.width} image" + (
-            f" ({room} with its padding)" if any(padding) else ""
-        )
-        raise Reject(f"a window of {reach[0]}×{reach[1]} does not fit {what}", "kernel")
-    return height, width
+@dataclass(frozen=True, slots=True)
+class Sliding:
+    """A window that slides over an image; pairs are (vertical, horizontal).
+
+    `padding` is (left, right, top, bottom); `ceil` keeps a last window that reaches over the edge.
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    dilation: tuple[int, int] = (1, 1)
+    ceil: bool = False
+
+    def over(self, x: Shape) -> tuple[int, int]:
+        """Height and width of what it makes of an image; Reject where it does not fit."""
+        (kh, kw), (sh, sw), (dh, dw) = self.kernel, self.stride, self.dilation
+        left, right, top, bottom = self.padding
+        height = steps(x.height, kh, sh, top + bottom, dh, self.ceil)
+        width = steps(x.width, kw, sw, left + right, dw, self.ceil)
+        if height < 1 or width < 1:
+            reach = f"{dh * (kh - 1) + 1}×{dw * (kw - 1) + 1}"
+            room = f"{x.height + top + bottom}×{x.width + left + right}"
+            what = f"the {x.height}×{x.width} image" + (
+                f" ({room} with its padding)" if any(self.padding) else ""
+            )
+            raise Reject(f"a window of {reach} does not fit {what}", "kernel")
+        return height, width
+
+    def sums(self, x: Shape) -> tuple[Sum, Sum]:
+        """How these come about, also where the window does not fit."""
+        left, right, top, bottom = self.padding
+        return (self._sum(1, x.height, top, bottom), self._sum(2, x.width, left, right))
+
+    def _sum(self, axis: int, size: int, before: int, behind: int) -> Sum:
+        own = (self.kernel, self.stride, self.dilation)
+        kernel, stride, dilation = (value[axis - 1] for value in own)
+        count = steps(size, kernel, stride, before + behind, dilation, self.ceil)
+        reach = str(kernel) if dilation == 1 else f"{dilation}·({kernel} − 1) − 1"
+        text = f"({size} + {twice(before, behind)} − {reach})/{stride}"
+        room = size + before + behind - dilation * (kernel - 1) - 1
+        if room % stride:
+            text = f"⌈{text}⌉" if self.ceil else f"⌊{text}⌋"
+        # With `ceil`, a last window that would begin in the padding behind is left out.
+        left_out = " − 1" if self.ceil and count == -(-room // stride) else ""
+        return Sum(axis, f"{text} + 1{left_out}", count)
