@@ -51,6 +51,7 @@ def elaborate(spec: syntax.Spec, request: Request, report: Report) -> Graph | No
         return None
     for warning in spec.unread:
         report.add(warning)
+    walk.idle.tell(report)
     graph = initialize(prune(graph, report), walk.home, report)
     return None if report.failed else graph
 

@@ -10,6 +10,7 @@ from cnndsl import syntax
 from cnndsl.diagnostics import Related, Span, suggest
 from cnndsl.elaborate.asking import Given, Place, Ref
 from cnndsl.elaborate.figuring import beside, too_small
+from cnndsl.elaborate.idle import Idle
 from cnndsl.elaborate.naming import Naming
 from cnndsl.elaborate.remedies import channels_first
 from cnndsl.graph import Node
@@ -25,6 +26,7 @@ class Adding(Naming):
     """The nodes of the network so far."""
 
     nodes: list[Node] = field(default_factory=list)
+    idle: Idle = field(default_factory=Idle)
     made: dict[tuple[type[Op], int, int], tuple[Op, dict[str, Given]]] = field(default_factory=dict)
     """Ops whose arguments are all constants, by class, and identity of their arguments and file."""
     inferred: dict[tuple[int, tuple[Shape, ...]], tuple[Op, Shape]] = field(default_factory=dict)
@@ -70,28 +72,32 @@ class Adding(Naming):
         defaults = self.arguments(cls, home.spec.defaults.get(cls.name, ()), place)
         values: dict[str, Any] = {}
         for source, env in ((defaults, Env(home)), (given, place.env)):
-            for name, term in source.items():
+            for name, arg in source.items():
                 if source is defaults and name in given:
                     continue
-                values[name] = self.evaluator.value(term, env)
-                told[name] = Given(term, env, span if source is defaults else None)
+                values[name] = self.evaluator.value(arg.value, env)
+                told[name] = Given(arg.value, env, span if source is defaults else None)
         try:
             made = cls.create(values)
         except Reject as e:
             if e.arg not in told:
                 self.fail("argument", e.message, span, place, e.help)
-            arg, help = told[e.arg], e.help or mend(values[e.arg])
-            env = replace(arg.env, frames=place.env.frames)
-            self.evaluator.wrong("argument", e.message, arg.term, env, help, e.item, arg.users)
-        if all(isinstance(t, syntax.Const) for t in (*defaults.values(), *given.values())):
+            one, help = told[e.arg], e.help or mend(values[e.arg])
+            env = replace(one.env, frames=place.env.frames)
+            self.evaluator.wrong("argument", e.message, one.term, env, help, e.item, one.users)
+        self.idle.note(made, defaults | given)
+        if all(
+            isinstance(arg.value, syntax.Const) for arg in (*defaults.values(), *given.values())
+        ):
             self.made[cls, id(args), id(home)] = made, dict(told)
         return made
 
     def arguments(
         self, cls: type[Op], args: tuple[syntax.Arg, ...], place: Place
-    ) -> dict[str, syntax.Term]:
+    ) -> dict[str, syntax.Arg]:
+        """The arguments that are written, by name."""
         primary = next((arg.name for arg in cls.args.values() if arg.primary), "")
-        terms: dict[str, syntax.Term] = {}
+        written: dict[str, syntax.Arg] = {}
         for arg in args:
             name = arg.name or primary
             if name not in cls.args:
@@ -101,8 +107,8 @@ class Adding(Naming):
                     else f"{cls.name} takes no short form"
                 )
                 self.fail("name", told, arg.key, place, suggest(name, list(cls.args)))
-            terms[name] = arg.value
-        return terms
+            written[name] = arg
+        return written
 
     def infer(
         self, op: Op, inputs: tuple[Ref, ...], place: Place, span: Span, given: Mapping[str, Given]

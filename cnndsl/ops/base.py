@@ -187,6 +187,11 @@ class Op:
             )
         return self.shape(x)
 
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        """Arguments that change nothing on any input, whatever their value, each with the other
+        arguments that are the reason; left away, the op is the same."""
+        return {}
+
     def shape(self, x: Shape) -> Shape:
         """The output's shape for one input of an accepted rank."""
         return x

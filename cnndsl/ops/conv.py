@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
@@ -48,6 +48,15 @@ class Conv2d(Op, name="conv"):
     def _sliding(self) -> Sliding:
         kernel, stride, dilation = map(pair, (self.kernel, self.stride, self.dilation))
         return Sliding(kernel, stride, self._sides(), dilation)
+
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        if pair(self.kernel) == (1, 1):
+            found["dilation"] = ("kernel",)
+        if not any(self._sides()):
+            own = ("padding", "kernel") if self.padding == "same" else ("padding",)
+            found["padding_mode"] = own
+        return found
 
     def _sides(self) -> tuple[int, int, int, int]:
         if self.padding != "same":
@@ -128,6 +137,12 @@ class ConvTranspose2d(Op, name="conv_transpose"):
     dilation: Pair = arg("Distance between the taps of the window.", default=1, min=1)
     groups: int = arg("Groups of channels convolved apart.", default=1, min=1)
     bias: bool = arg("Add a learned number to each output channel.", default=True)
+
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        extra = zip(pair(self.output_padding), pair(self.stride), strict=True)
+        if pair(self.kernel) == (1, 1) and all(more < stride for more, stride in extra):
+            return {"dilation": ("kernel", "output_padding", "stride")}
+        return {}
 
     def shape(self, x: Shape) -> Shape:
         check_groups(self.groups, x.channels, self.out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
@@ -29,6 +30,9 @@ class BatchNorm(Op, name="bn"):
     track_running_stats: bool = arg(
         "Keep running statistics; without them inference uses the batch's own.", default=True
     )
+
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        return {} if self.track_running_stats else {"momentum": ("track_running_stats",)}
 
     def shape(self, x: Shape) -> Shape:
         if self.eps == 0:
@@ -72,6 +76,9 @@ class LayerNorm(Op, name="layer_norm"):
     eps: float = arg("Added to the variance.", default=1e-5, min=0)
     elementwise_affine: bool = arg("Learn a scale and a shift for each element.", default=True)
     bias: bool = arg("Learn the shift too, not the scale alone.", default=True)
+
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        return {} if self.elementwise_affine else {"bias": ("elementwise_affine",)}
 
     def shape(self, x: Shape) -> Shape:
         self._normalized(x)
@@ -156,6 +163,9 @@ class InstanceNorm2d(Op, name="instance_norm"):
     affine: bool = arg("Learn a scale and a shift for each channel.", default=False)
     track_running_stats: bool = arg("Keep running statistics for inference.", default=False)
 
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        return {} if self.track_running_stats else {"momentum": ("track_running_stats",)}
+
     def shape(self, x: Shape) -> Shape:
         if x.height * x.width == 1:
             raise Reject(
@@ -198,6 +208,12 @@ class LocalResponseNorm(Op, name="lrn"):
     alpha: float = arg("Weight of the energy.", default=1e-4)
     beta: float = arg("Exponent.", default=0.75)
     k: float = arg("Added to the energy.", default=1.0)
+
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        none: dict[str, tuple[str, ...]] = (
+            {"alpha": ("beta",), "k": ("beta",)} if self.beta == 0 else {}
+        )
+        return {**none, "beta": ("alpha", "k")} if (self.alpha, self.k) == (0, 1) else none
 
     def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
         return Kept(input=True, own=FLOAT * (2 * x.size + self._padded(x)))

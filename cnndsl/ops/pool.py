@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
@@ -40,6 +41,15 @@ class Pool(Op):
         padding, dilation = getattr(self, "padding", 0), getattr(self, "dilation", 1)
         return Sliding(pair(self.kernel), stride, sides(padding), pair(dilation), self.ceil)
 
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        # A last window over the edge is kept where it begins before the padding there.
+        own = self._sliding()
+        left, _, top, _ = own.padding
+        axes = zip(own.kernel, own.stride, (top, left), own.dilation, strict=True)
+        none = all(s == 1 or d * (k - 1) <= p for k, s, p, d in axes)
+        names = ("kernel", "stride", "padding", "dilation")
+        return {"ceil": tuple(filter(self.args.get, names))} if none else {}
+
     def _window(self) -> dict[str, Any]:
         return {"stride": self.stride} | ({"ceil_mode": True} if self.ceil else {})
 
@@ -59,6 +69,10 @@ class MaxPool2d(Pool, name="max_pool"):
 
     padding: Pair = arg("Rows and columns added around, never the largest.", default=0, min=0)
     dilation: Pair = arg("Distance between the taps of the window.", default=1, min=1)
+
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        alone = {"dilation": ("kernel",)} if pair(self.kernel) == (1, 1) else {}
+        return {**super().idle(), **alone}
 
     def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
         return Kept(input=True, own=self.scratch(x))
@@ -81,6 +95,10 @@ class AvgPool2d(Pool, name="avg_pool"):
 
     padding: Pair = arg("Rows and columns of zeros added around.", default=0, min=0)
     count_include_pad: bool = arg("Count the zeros around in the mean.", default=True)
+
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        none = {} if any(pair(self.padding)) else {"count_include_pad": ("padding",)}
+        return {**super().idle(), **none}
 
     def module(self, x: Shape) -> Call:
         return call("nn.AvgPool2d", self.kernel, **self._arguments())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from cnndsl.ops.base import Call, Family, Op, Shape, arg, call
@@ -75,6 +76,9 @@ class StochasticDepth(Op, name="stochastic_depth"):
 
     p: float = arg("Probability of dropping.", min=0, max=1, primary=True)
     mode: Literal["row", "batch"] = arg("Decide for each sample, or once a batch.", default="row")
+
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        return {"mode": ("p",)} if self.p in (0, 1) else {}
 
     def shares(self, x: Shape, /, *, training: bool) -> bool:
         return not training or self.p == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cnndsl.ops.base import Call, Op, Reject, Shape, arg, call
 from cnndsl.ops.memory import NOTHING, Kept
 from cnndsl.ops.reading import LOOSE, WHOLE, Along, Reading, pointwise, window
@@ -15,6 +17,11 @@ class Flatten(Op, name="flatten"):
 
     start: int = arg("The first dimension to join; 0 is the channels.", default=0, min=-1)
     end: int = arg("The last dimension to join; -1 is the last there is.", default=-1, min=-1)
+
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        first: dict[str, tuple[str, ...]] = {"start": ("end",)} if self.end == 0 else {}
+        last = self.start in (-1, max(self.ranks) - 1)
+        return {**first, "end": ("start",)} if last else first
 
     def shape(self, x: Shape) -> Shape:
         for name, dim in (("start", self.start), ("end", self.end)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from math import floor
 from typing import Any, Literal
@@ -56,6 +56,10 @@ class Upsample(Op, name="upsample"):
         if self.scale is not None:
             scale = self.scale if isinstance(self.scale, tuple) else (self.scale, self.scale)
             yield from zip(x[1:], scale, strict=True)
+
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        same = self.scale in (1, (1, 1))
+        return {"mode": ("scale",), "align_corners": ("scale",)} if same else {}
 
     def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:
         _, height, width = self.shape(x)
@@ -119,6 +123,11 @@ class Pad(Op, name="pad"):
         "What they are filled with.", default="constant"
     )
     value: float = arg("The constant.", default=0.0)
+
+    def idle(self) -> Mapping[str, tuple[str, ...]]:
+        own = ("padding", "channels")
+        none = not any((*sides(self.padding), *pair(self.channels)))
+        return {"mode": own, "value": own} if none else {}
 
     def shape(self, x: Shape) -> Shape:
         if self.value != 0 and self.mode != "constant":
