@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cnndsl import shipped, source, syntax
 from cnndsl.diagnostics import Diagnostic, Report, Source, Span, suggest
+from cnndsl.idle import idle
 from cnndsl.names import check_names, unread
 from cnndsl.parse import parse
 from cnndsl.source import Scalar
@@ -126,7 +127,11 @@ def _unread(spec: syntax.Spec, root: source.Mapping, chain: Chain) -> tuple[Diag
     """What nothing reads in this file, and in those that it imports."""
     aliases = {entry.name: entry.key.span for entry in _entries(root.get("import"))}
     own = unread(spec, aliases, main=len(chain.files) <= 1)
-    return (*own, *(warning for file in spec.imports.values() for warning in file.unread))
+    return (
+        *idle(root),
+        *own,
+        *(warning for file in spec.imports.values() for warning in file.unread),
+    )
 
 
 def _undeclared(root: source.Mapping, bad: frozenset[Span]) -> bool:
@@ -147,10 +152,16 @@ class _References:
     report: Report
     chain: Chain
 
-    def load(self, value: source.Located) -> syntax.Spec | None:
+    def load(self, value: source.Located, extending: bool = False) -> syntax.Spec | None:
         target = self.target(value)
         if target is None:
             return None
+        if target.variant and not extending:
+            message = f"an import takes blocks, and no variant, as `{target.variant}`"
+            text = str(getattr(value, "value", "")).removesuffix(f":{target.variant}")
+            name = target.path.stem if text == target.variant else text
+            help = f"name the file alone, `{name}`"
+            self.report.error("import", message, value.span, help)
         path = target.path.resolve()
         if path in self.chain.files:
             first = self.chain.files.index(path)
@@ -203,7 +214,7 @@ class _References:
                 message = f"a file that extends another gives values only, not `{entry.name}`"
                 self.report.error("import", message, entry.key.span)
         target = self.target(base.value)
-        extended = self.load(base.value)
+        extended = self.load(base.value, extending=True)
         if extended is None or target is None:
             return None
         if target.variant and target.variant not in extended.variants:

@@ -16,7 +16,7 @@ from cnndsl.diagnostics import Diagnostic, Related, Report, Span, suggest
 from cnndsl.expr import KEYWORDS, Expr, names
 from cnndsl.hints import nearest_op
 from cnndsl.ops import registry
-from cnndsl.words import qualified, skeleton
+from cnndsl.words import normal, qualified, skeleton
 
 
 def check_names(spec: syntax.Spec, report: Report) -> None:
@@ -40,7 +40,7 @@ def unread(spec: syntax.Spec, imports: Mapping[str, Span], main: bool) -> tuple[
         for file in imported(spec):
             inner = _Checker(file, Report())
             inner.file()
-            checker.ops |= inner.ops
+            checker.ops = inner.ops | checker.ops
             checker.any_op |= inner.any_op
     warnings = Report()
     checker.tell(warnings, main and spec.body is not None)
@@ -84,7 +84,12 @@ class _Checker:
     """Blocks that something calls, beside themselves."""
     values: set[str] = field(default_factory=set)
     """Blocks that are values somewhere: of these the caller may give more than one reads."""
-    ops: set[str] = field(default_factory=set)
+    ops: dict[str, set[str]] = field(default_factory=dict)
+    """The ops of the file, each with the arguments that all of its nodes give."""
+    sources: list[syntax.Term] = field(default_factory=list)
+    """What `from` says, outside of blocks, which see no inputs."""
+    idle: list[syntax.Body] = field(default_factory=list)
+    """Shortcuts that `skip: false` beside them leaves away."""
     any_op: bool = False
     """Whether a value says which op is called."""
     shapes: dict[str, tuple[str, Span]] = field(default_factory=dict)
@@ -106,17 +111,46 @@ class _Checker:
                 help = f"call it, as in `- {name}: {{}}`, or leave it away"
                 report.warn("unused", f"nothing calls the block `{name}`", block.span, help)
         for op, args in self.spec.defaults.items():
-            if args and op not in self.ops and not self.any_op:
-                message = f"no `{op}` is in this file, whose default this is"
-                report.warn("unused", message, args[0].key, "defaults hold for their own file")
+            if args and not self.any_op:
+                self.tell_defaults(op, args, report)
+        for arg in self.unread_inputs() if all_blocks else ():
+            help = f"start from it, as `from: {arg.name}`, or leave it away"
+            report.warn("unused", f"nothing reads the input `{arg.name}`", arg.key, help)
+        for shortcut in self.idle:
+            message = "no shortcut is added: `skip` is false"
+            report.warn("unused", message, shortcut.span, "leave one of them away")
         for rule in self.spec.init:
             if all_blocks and not self.has_ops([rule.selector]):
                 message = f"no `{rule.selector}` is in this file, nor in one that it imports"
                 report.warn("unused", message, rule.span, "leave the rule away")
 
+    def tell_defaults(self, op: str, args: tuple[syntax.Arg, ...], report: Report) -> None:
+        """Warn of defaults that no node of the file takes."""
+        if op not in self.ops:
+            message = f"no `{op}` is in this file, whose default this is"
+            report.warn("unused", message, args[0].key, "defaults hold for their own file")
+            return
+        for arg in args:
+            name = arg.name or _primary(op)
+            if name in self.ops[op]:
+                message = f"each `{op}` of this file gives `{name}` itself"
+                report.warn("unused", message, arg.key, "leave the default away")
+
+    def unread_inputs(self) -> list[syntax.Arg]:
+        """The inputs that no `from` names, without the first one where the body begins with it."""
+        assert self.spec.body is not None
+        named = [normal(str(s.value)) for s in self.sources if isinstance(s, syntax.Const)]
+        if len(named) < len(self.sources):
+            return []
+        first = next(iter(self.spec.body.nodes), None)
+        begins = first is None or first.at.source is None or first.at.when is not None
+        inputs = self.spec.inputs[1:] if begins else self.spec.inputs
+        return [arg for arg in inputs if arg.name not in named]
+
     def has_ops(self, selectors: Iterable[str]) -> bool:
         """Whether those of the selectors that are ops are somewhere in the file."""
-        return self.any_op or not {name for name in selectors if name in registry()} - self.ops
+        wanted = {name for name in selectors if name in registry()}
+        return self.any_op or wanted <= self.ops.keys()
 
     def file(self) -> None:
         spec = self.spec
@@ -138,6 +172,8 @@ class _Checker:
         if spec.body:
             self.body(spec.body, {**known, "x": None})
         for head in spec.outputs:
+            if head.source is not None:
+                self.sources.append(head.source)
             self.terms((head.source, head.when, head.train_only, head.loss_weight), known)
             if head.body:
                 self.labelled(head.body, f"the output `{head.name}`")
@@ -236,7 +272,7 @@ class _Checker:
         match node:
             case syntax.OpCall(_, op, args):
                 self.op(op, at.span)
-                self.ops.add(op)
+                self.called(op, args)
                 self.terms((arg.value for arg in args), known)
             case syntax.BlockCall(_, alias, name, args):
                 block = self.block(alias, name, at.span)
@@ -245,7 +281,7 @@ class _Checker:
                 )
             case syntax.Use(_, target, args):
                 self.any_op |= not isinstance(target, syntax.Const)
-                self.ops.add(str(getattr(target, "value", "")))
+                self.called(str(getattr(target, "value", "")), args)
                 self.terms((target, *(arg.value for arg in args)), known)
             case syntax.Merge(_, _, branches):
                 for branch in branches:
@@ -256,6 +292,8 @@ class _Checker:
                 self.body(body, known)
                 self.body(shortcut or syntax.Body((), at.span), known)
                 self.terms((skip,), known)
+                if shortcut and isinstance(skip, syntax.Const) and skip.value is False:
+                    self.idle.append(shortcut)
             case syntax.For(_, columns, body):
                 for column in columns:
                     self.reserved(column.name, column.key)
@@ -265,7 +303,14 @@ class _Checker:
             case syntax.Seq(_, body):
                 self.body(body, known)
         self.terms((at.name,), inner)
+        if at.source is not None and not self.inside:
+            self.sources.append(at.source)
         self.terms((at.when, at.source, at.shape), known)
+
+    def called(self, op: str, args: tuple[syntax.Arg, ...]) -> None:
+        """Note an op, with the arguments that the node gives."""
+        given = {arg.name or _primary(op) for arg in args}
+        self.ops[op] = given & self.ops.get(op, given)
 
     def columns(self, columns: tuple[syntax.Arg, ...]) -> Known:
         """The names of a loop; one that stands alone may be there for the count."""
@@ -344,6 +389,12 @@ class _Checker:
                 span = term.span.inside(term.text, name.start, name.end)
                 words = chain(known, self.spec.blocks)
                 self.error("expression", f"unknown name `{name.value}`", span, name.value, words)
+
+
+def _primary(op: str) -> str:
+    """The argument that an op's short form gives."""
+    cls = registry().get(op)
+    return next((arg.name for arg in cls.args.values() if arg.primary), "") if cls else ""
 
 
 def _read(name: str) -> str:

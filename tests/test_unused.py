@@ -153,6 +153,110 @@ def test_what_counts_as_read(text: str, expected: list[str], told: Told) -> None
         assert all(f"`{word}`" in line or f"of {word}" in line for word in words.split()[1:])
 
 
+# What stands there, and cannot act.
+
+LIB = "blocks: {L: {body: [relu]}}\n"
+SEGMENTS = "inputs: {a: [3, 8, 8], b: [3, 8, 8]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # inputs
+        (SEGMENTS + "body: [relu]", ["1:24 nothing reads the input `b`"]),
+        (SEGMENTS + "body: [{from: b}, relu]", ["1:10 nothing reads the input `a`"]),
+        (SEGMENTS + "body: [{add: [[], {from: b}]}]", []),
+        (SEGMENTS + "body: [{seq: [{residual: {body: relu, shortcut: {from: b}}}]}]", []),
+        (SEGMENTS + "body: [relu]\noutputs: {y: {}, z: {from: b}}", []),
+        (SEGMENTS + "let: {s: b}\nbody: [{add: [[], {from: $s}]}]", []),
+        # what another choice reads is read
+        (
+            SEGMENTS + "params: {two: false}\n"
+            "body: [{concat: [[], {from: b, when: $two}]}, {from: a, when: $two}]",
+            [],
+        ),
+        (
+            SEGMENTS
+            + "blocks: {B: {body: [{relu: , name: b}, {add: [[], {from: b}]}]}}\nbody: [B]",
+            ["1:24 nothing reads the input `b`"],
+        ),
+        # a shortcut
+        (
+            "input: [3, 8, 8]\nbody: [{residual: {body: relu, shortcut: tanh, skip: false}}]",
+            ["2:42 no shortcut is added: `skip` is false"],
+        ),
+        (
+            "input: [3, 8, 8]\nparams: {s: false}\n"
+            "body: [{residual: {body: relu, shortcut: tanh, skip: $s}}]",
+            [],
+        ),
+        ("input: [3, 8, 8]\nbody: [{residual: {body: relu, shortcut: tanh, skip: true}}]", []),
+        # defaults that each node gives
+        (
+            "input: [3, 8, 8]\ndefaults: {conv: {bias: false}}\n"
+            "body: [{conv: {out: 3, bias: true}}]",
+            ["2:19 each `conv` of this file gives `bias` itself"],
+        ),
+        (
+            "input: [3, 8, 8]\ndefaults: {conv: 8, dropout: 0.1}\n"
+            "body: [{conv: 3}, dropout, {dropout: 0.2}]",
+            ["2:18 each `conv` of this file gives `out` itself"],
+        ),
+        (
+            "input: [3, 8, 8]\ndefaults: {conv: {bias: false}}\n"
+            "body: [{conv: {out: 3, bias: true}}, {use: conv, with: {out: 3}}]",
+            [],
+        ),
+        (
+            "input: [3, 8, 8]\nparams: {op: relu}\ndefaults: {conv: {bias: false}}\n"
+            "body: [{conv: {out: 3, bias: true}}, {use: $op}]",
+            [],
+        ),
+        # empty mappings
+        ("input: [3, 8, 8]\nbody: [relu]\ninit: {a: {}}", ["3:8 `a` says nothing"]),
+        ("input: [3, 8, 8]\nbody: [relu]\ndefaults: {relu: }", ["3:12 `relu` says nothing"]),
+        ("input: [3, 8, 8]\nbody: [relu]\nexpect: {shapes: {}}", ["3:10 `shapes` says nothing"]),
+        (
+            "input: [3, 8, 8]\nvariants: {v: {}}\nbody: [relu]\n"
+            "expect: {v: {shapes: {}}}\npublished: {v: {}}",
+            ["4:14 `shapes` says nothing", "5:13 `v` says nothing"],
+        ),
+    ],
+)
+def test_what_cannot_act(text: str, expected: list[str], told: Told) -> None:
+    assert told(text) == expected
+
+
+SECTIONS = {
+    "input": "[3, 8, 8]",
+    "inputs": "{a: [3, 8, 8]}",
+    "variants": "{v: {}}",
+    "outputs": "{y: {}}",
+    "init": "{conv: {bias: 0}}",
+    "expect": "{params: 3}",
+    "published": "{top1: 3}",
+    "train": "{epochs: 3}",
+}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_sections_of_a_file_without_a_body(section: str, told: Told) -> None:
+    """A network may have them, which is imported for its blocks; a file of blocks may not."""
+    net = "input: [3, 8, 8]\nimport: {lib: lib.yaml}\nbody: [lib.L]\n"
+    lib = f"{LIB}{section}: {SECTIONS[section]}\n"
+    assert told(net, lib=lib) == [f"2:1 nothing reads `{section}` of a file without a `body`"]
+    assert told(net, lib=f"{lib}body: [L, {{conv: 3}}]\n") == []
+
+
+@pytest.mark.parametrize(("file", "name"), [("lib.yaml:v", "lib.yaml"), ("resnet18", "resnet")])
+def test_an_import_takes_no_variant(file: str, name: str, told: Told, tmp_path: Path) -> None:
+    net = f"input: [3, 8, 8]\nimport: {{lib: {file}}}\nbody: [relu]\n"
+    lib = f"variants: {{v: {{}}}}\n{LIB}body: [L]\n"
+    with pytest.raises(cnndsl.SpecError, match=f"name the file alone, `{name}`"):
+        told(net, lib=lib)
+    assert "nothing reads the import" in told(net.replace(file, name), lib=lib)[0]
+
+
 def test_files_that_stand_for_others(told: Told) -> None:
     """An importer is not told of blocks that it leaves out, nor an extending file of anything."""
     blocks = "blocks: {L: {params: {q: 1}, body: [{conv: $a}]}, M: {body: [relu]}}\n"
