@@ -9,14 +9,19 @@ from typing import Any
 
 from cnndsl import source, syntax
 from cnndsl.diagnostics import Report, Source, Span, suggest
-from cnndsl.elaborate import Request, elaborate
+from cnndsl.elaborate import MAX_STEPS, Request, elaborate
 from cnndsl.expect import confirm
+from cnndsl.expr import Exhausted, Meter
 from cnndsl.graph import Graph
 from cnndsl.load import find, load
 from cnndsl.parse import parse_term
 from cnndsl.schema import file_schema, spec_schema
 from cnndsl.words import normal
 
+MAX_TOGETHER = 2 * MAX_STEPS
+"""How many steps the variants of a file take that are checked in one go."""
+VARIANT = 10
+"""How many of them each takes beside those of its network."""
 AS_WRITTEN = Request()
 """A spec with its own values."""
 
@@ -58,19 +63,29 @@ def check_terms(
     return check_tree(tree, request, report)
 
 
-def check_tree(tree: syntax.Spec, request: Request, report: Report) -> Graph:
-    """The network of a spec that was read, with its facts confirmed; raises SpecError."""
+def check_tree(
+    tree: syntax.Spec,
+    request: Request,
+    report: Report,
+    *,
+    facts: bool = True,
+    together: Meter | None = None,
+) -> Graph:
+    """The network of a spec that was read, with its facts confirmed; raises SpecError.
+
+    What it takes is taken from the steps that are left to several networks `together`.
+    """
     check_request(tree, request, report)
-    graph = elaborate(tree, request, report)
+    graph = elaborate(tree, request, report, together)
     report.raise_errors()
     assert graph is not None
-    facts = 0
-    if not request.changed:
-        facts = confirm(graph, tree, report)
+    confirmed = 0
+    if facts and not request.changed:
+        confirmed = confirm(graph, tree, report)
         report.raise_errors()
     diagnostics = tuple(report.diagnostics)
     published = _published(tree, graph, request)
-    return replace(graph, facts=facts, published=published, diagnostics=diagnostics)
+    return replace(graph, facts=confirmed, published=published, diagnostics=diagnostics)
 
 
 def _published(tree: syntax.Spec, graph: Graph, request: Request) -> dict[str, Any]:
@@ -79,10 +94,13 @@ def _published(tree: syntax.Spec, graph: Graph, request: Request) -> dict[str, A
     return {**tree.published.get("", {}), **tree.published.get(graph.variant, {})}
 
 
-def check_variants(spec: str, values: Request = AS_WRITTEN) -> Iterator[Graph]:
+def check_variants(
+    spec: str, values: Request = AS_WRITTEN, *, facts: bool = False
+) -> Iterator[Graph]:
     """The network that a spec names, or where it names none of a file's variants, all of them.
 
-    `values` replace those of each. What `expect:` states is not confirmed. Raises SpecError.
+    `values` replace those of each. With `facts`, what `expect:` states is confirmed. Raises
+    SpecError, also where all of them together take more steps than MAX_TOGETHER.
     """
     report = Report()
     target = find(spec, report)
@@ -90,15 +108,16 @@ def check_variants(spec: str, values: Request = AS_WRITTEN) -> Iterator[Graph]:
     report.raise_errors()
     assert target is not None
     assert tree is not None
+    together = Meter(MAX_TOGETHER)
     for variant in [target.variant] if target.variant else list(tree.variants) or [""]:
-        own = Report()
         request = replace(values, variant=variant)
-        check_request(tree, request, own)
-        graph = elaborate(tree, request, own)
-        own.raise_errors()
-        assert graph is not None
-        published = _published(tree, graph, request)
-        yield replace(graph, published=published, diagnostics=tuple(own.diagnostics))
+        try:
+            together.spend(VARIANT)
+            yield check_tree(tree, request, Report(), facts=facts, together=together)
+        except Exhausted:
+            message = f"more than {MAX_TOGETHER} steps in all {len(tree.variants)} variants"
+            report.error("bound", message, tree.span, "name one of them, as in `FILE:VARIANT`")
+            report.raise_errors()
 
 
 def check_request(spec: syntax.Spec, request: Request, report: Report) -> None:
@@ -169,11 +188,6 @@ def tree_of(spec: str) -> syntax.Spec:
     report.raise_errors()
     assert tree is not None
     return tree
-
-
-def variants_of(spec: str) -> list[str]:
-    """The variants that a spec declares."""
-    return list(tree_of(spec).variants)
 
 
 def schema_for(spec: str | None) -> dict[str, Any]:

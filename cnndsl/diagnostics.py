@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from heapq import nlargest
+from itertools import pairwise
 from typing import Any, Literal
 
-from cnndsl.words import visible
+from cnndsl.words import MAX_WORD, visible
 
 Severity = Literal["error", "warning", "info"]
 
@@ -17,7 +19,9 @@ MAX_ERRORS = 50
 """And so many warnings, and notes."""
 MAX_MESSAGE = 600
 MAX_KNOWN = 1_000
-"""How many known words are compared when one is suggested."""
+"""How many known words are looked at when one is suggested."""
+MAX_COMPARED = 12
+"""How many of them are compared letter by letter: those with the most letters in common."""
 
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """What YAML takes for the end of a line."""
@@ -246,7 +250,11 @@ class SpecError(Exception):
 
 
 def _clip(text: str) -> str:
-    text = visible(text)
+    """A text for a message: its beginning and its end, where it is long."""
+    return _ends(visible(_ends(text)))
+
+
+def _ends(text: str) -> str:
     half = MAX_MESSAGE // 2
     return text if len(text) <= MAX_MESSAGE else f"{text[:half]}…{text[-half:]}"
 
@@ -255,8 +263,21 @@ def suggest(word: str, known: list[str]) -> str:
     """`did you mean …?` for the nearest known word, else the list of them, else nothing."""
     from difflib import get_close_matches
 
-    words = [k for k in known[:MAX_KNOWN] if len(k) <= 100]
-    near = get_close_matches(word[:100], words, n=1, cutoff=0.6)
+    words = [k for k in known[:MAX_KNOWN] if len(k) <= MAX_WORD]
+    word, own = word[:MAX_WORD], _pairs(word[:MAX_WORD])
+    alike = nlargest(MAX_COMPARED, words, key=lambda one: _overlap(own, _pairs(one)))
+    near = get_close_matches(word, alike, n=1, cutoff=0.6)
     if near:
         return f"did you mean `{near[0]}`?"
     return f"known: {', '.join(sorted(words))}" if words else ""
+
+
+@lru_cache(2 * MAX_KNOWN)
+def _pairs(word: str) -> frozenset[str]:
+    """The letters of a word, and each with the next one."""
+    return frozenset(word) | {a + b for a, b in pairwise(word)}
+
+
+def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
+    """What part of two sets is common to both."""
+    return len(a & b) / max(1, len(a | b))

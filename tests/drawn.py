@@ -8,6 +8,16 @@ from cnndsl.diagram import Figure
 from cnndsl.diagram.figure import Area
 from cnndsl.diagram.routes import Point
 
+TANGLED = "\n".join(
+    [
+        "input: [3, 4, 4]",
+        "body:",
+        "  - {for: {i: 420}, do: [{relu: {}, name: a$i}, {tanh: {}, name: b$i}]}",
+        *(f"  - {{add: [[], {{from: a{n}}}, {{from: b{419 - n}}}]}}" for n in range(210)),
+    ]
+)
+"""A network whose wires cross too much for its diagram to be laid out."""
+
 NEAR = 0.6
 """How far apart two places may be that are one to the eye, in pixels."""
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
+from operator import add, mul
+from pathlib import Path
+from time import process_time
 
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnndsl.diagnostics import Source, Span
+import cnndsl
+from cnndsl.builder import build_module
+from cnndsl.checker import MAX_TOGETHER, check_variants
+from cnndsl.diagnostics import MAX_KNOWN, Source, Span, SpecError, suggest
 from cnndsl.expr import Meter
 from cnndsl.graph import Input, Node
 from cnndsl.ops.base import Shape
@@ -53,3 +62,72 @@ def test_patterns_mean_the_paths_that_a_regular_expression_finds(
 def _node(number: int, path: str) -> Node:
     shape = Shape((1,))
     return Node(number, path, Input(), (), (), shape, Span(Source("", "")))
+
+
+# --- the source ---
+
+
+@pytest.mark.parametrize(("op", "join"), [("add", add), ("mul", mul)])
+def test_a_merge_of_thousands_is_the_values_joined_one_by_one(
+    op: str, join: object, tmp_path: Path
+) -> None:
+    """Python nests `a + b + …` in itself, and gives up at some thousands."""
+    branches = ["tanh" if n % 3 else "[]" for n in range(3_000)]
+    module = built(f"input: [2, 3, 3]\nbody: [{{{op}: [{', '.join(branches)}]}}]", tmp_path)
+    x = torch.rand(4, 2, 3, 3) + 0.5
+    values = [x.tanh() if n % 3 else x for n in range(3_000)]
+    assert torch.equal(module(x), reduce(join, values))  # type: ignore[arg-type]
+
+
+def test_each_of_many_shares_is_read_for_itself(tmp_path: Path) -> None:
+    """A view for each share, not one of each for each."""
+    module = built(f"input: [900, 2, 2]\nbody: [{{split: [{'[],' * 299} relu]}}]", tmp_path)
+    x = torch.randn(2, 900, 2, 2, requires_grad=True)
+    with torch.profiler.profile() as profile:
+        found = module(x)
+    assert torch.equal(found, torch.cat([x[:, :897], x[:, 897:].relu()], 1))
+    assert sum(event.count for event in profile.key_averages()) < 20 * 300
+
+
+def built(text: str, folder: Path) -> torch.nn.Module:
+    (folder / "net.yaml").write_text(text)
+    return build_module(cnndsl.check(folder / "net.yaml"))
+
+
+# --- messages ---
+
+
+@given(st.integers(0, 2_000), st.integers(0, 1_000), st.sampled_from("xyz%"))
+def test_the_word_that_is_meant_is_found_among_many(number: int, place: int, letter: str) -> None:
+    known = [f"stage{n // 50}.block{n % 50}" for n in range(MAX_KNOWN)]
+    meant = known[number % MAX_KNOWN]
+    at = place % 5
+    written = meant[:at] + letter + meant[at + 1 :]
+    assert suggest(written, known) == f"did you mean `{meant}`?"
+
+
+def test_suggestions_among_thousands_cost_little() -> None:
+    known = [f"{'a' * 90}{n}" for n in range(5_000)]
+    begun = process_time()
+    for n in range(50):
+        assert suggest(f"{'a' * 90}b{n}", known).startswith("did you mean `aaa")
+    assert process_time() - begun < 2
+
+
+# --- variants ---
+
+
+def test_the_variants_of_a_file_are_bounded_together(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    names = [f"v{n}" for n in range(9)]
+    variants = ", ".join(f"{name}: {{n: 9000}}" for name in names)
+    path.write_text(
+        f"params: {{n: 1}}\nvariants: {{{variants}}}\n"
+        "input: [3, 8, 8]\nbody: {for: {i: $n}, do: relu}\n"
+    )
+    with pytest.raises(SpecError) as raised:
+        list(check_variants(str(path)))
+    (told,) = raised.value.diagnostics
+    assert told.code == "bound"
+    assert told.message == f"more than {MAX_TOGETHER} steps in all 9 variants"
+    assert len(next(check_variants(f"{path}:v8")).layers) == 9_000, "as the remedy says"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from drawn import TANGLED
 from typer.testing import CliRunner, Result
 
 import cnndsl
@@ -19,6 +20,7 @@ from cnndsl.cli import app
 from cnndsl.diagram import (
     THEMES,
     Figure,
+    Oversize,
     RenderError,
     draw_graph,
     make_figure,
@@ -594,3 +596,14 @@ def test_a_graph_shows_itself_in_a_notebook() -> None:
     frame = ET.fromstring(graph._repr_html_())
     assert (frame.tag, frame.get("sandbox")) == ("iframe", "allow-scripts")
     assert str(frame.get("srcdoc")).strip() == write_page(graph).strip().replace("\n", " ")
+
+
+def test_a_notebook_says_what_is_too_large_to_lay_out(tmp_path: Path) -> None:
+    graph = check(TANGLED, tmp_path)
+    with pytest.raises(Oversize) as raised:
+        figure(graph)
+    picture = graph._repr_svg_()
+    told = "".join(ET.fromstring(picture).itertext())
+    assert raised.value.message in told
+    assert raised.value.help in told
+    assert ET.fromstring(graph._repr_html_()).get("srcdoc") == picture.replace("\n", " ")

@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("starlette", reason="the extra `serve` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 
+from drawn import TANGLED
 from serving import BROKEN, ROOT, TINY, checking, client_of, save
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
@@ -95,6 +96,16 @@ def test_a_mistake_has_its_place_and_remedy(client: TestClient) -> None:
     line, column, end_line, end_column = problem["place"]
     assert line == end_line == 7
     assert BROKEN.splitlines()[6][column - 1 : end_column - 1]
+
+
+def test_a_diagram_too_large_to_lay_out_is_told(client: TestClient) -> None:
+    """The layers and figures are shown all the same, and the picture says what is wrong with it."""
+    found = check(client, TANGLED)
+    problem = found["diagnostics"][-1]
+    assert (problem["code"], problem["severity"]) == ("bound", "warning")
+    assert "--depth 0" in problem["help"]
+    assert problem["message"] in found["network"]["svg"]
+    assert len(found["network"]["rows"]) > 400
 
 
 @pytest.mark.parametrize("text", ["", "[", "a: b: c", "body: 3", "\x00", "body: [{x: 1}]" * 9])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnndsl.checker import check_terms, variants_of
+from cnndsl.checker import check_variants
 from cnndsl.cli.options import InputOption, SetOption, SpecArgument, VariantOption, checked
 from cnndsl.cli.telling import fail, told, told_of, usage, write
 from cnndsl.graph import Graph
@@ -121,7 +121,7 @@ def confirm_variants(
 
     graphs = [graph]
     if not (graph.variant or variant or set or input):
-        graphs += [check_terms(spec, name, [], None) for name in variants_of(spec)]
+        graphs += [found for found in check_variants(spec, facts=True) if found.variant]
     lines = [
         f"ok  {summary.title(g)}: {len(g.layers)} shapes, {g.contracts} contracts and "
         f"{g.facts} expectations confirmed; {cost(g).params:,} parameters"

@@ -7,6 +7,7 @@ import graphviz
 from cnndsl.diagram.dot import write_dot
 from cnndsl.diagram.errors import Oversize, RenderError
 from cnndsl.diagram.figure import Figure, make_figure
+from cnndsl.diagram.notice import notice
 from cnndsl.diagram.page import write_page
 from cnndsl.diagram.planning import make_plan
 from cnndsl.diagram.rendering import FORMATS, render
@@ -22,6 +23,7 @@ __all__ = [
     "draw_graph",
     "make_figure",
     "make_plan",
+    "notice",
     "render",
     "write_page",
 ]

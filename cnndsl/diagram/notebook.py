@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
+from cnndsl.diagram.errors import Oversize
 from cnndsl.diagram.figure import make_figure
+from cnndsl.diagram.notice import notice
 from cnndsl.diagram.page import write_page
 from cnndsl.diagram.planning import make_plan
 from cnndsl.diagram.svg import write_svg
@@ -17,12 +19,19 @@ HEIGHT = 640
 
 def svg(graph: Graph) -> str:
     """The picture, for what shows no page."""
-    return write_svg(make_figure(make_plan(graph)), LIGHT)
+    try:
+        return write_svg(make_figure(make_plan(graph)), LIGHT)
+    except Oversize as e:
+        return notice(e, LIGHT)
 
 
 def html(graph: Graph) -> str:
     """The page in a frame of its own, which sees nothing of the notebook."""
+    try:
+        page = write_page(graph)
+    except Oversize as e:
+        page = notice(e, LIGHT)
     return (
-        f'<iframe srcdoc="{escape(write_page(graph))}" sandbox="allow-scripts" '
+        f'<iframe srcdoc="{escape(page)}" sandbox="allow-scripts" '
         f'style="width: 100%; height: {HEIGHT}px; border: 0"></iframe>'
     )

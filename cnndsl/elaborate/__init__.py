@@ -14,7 +14,8 @@ from cnndsl import syntax
 from cnndsl.diagnostics import Diagnostic, Related, Report, suggest
 from cnndsl.elaborate.asking import Place, Ref
 from cnndsl.elaborate.recipes import recipes_of
-from cnndsl.elaborate.walking import Stop, Walking
+from cnndsl.elaborate.walking import MAX_STEPS, Stop, Walking
+from cnndsl.expr import Meter
 from cnndsl.graph import Graph, Input, Node, Output
 from cnndsl.init import initialize
 from cnndsl.provenance import Origin
@@ -22,6 +23,8 @@ from cnndsl.prune import prune
 from cnndsl.scopes import OpenScope
 from cnndsl.values import Env, Evaluator, Home, Poison, public
 from cnndsl.words import normal, skeleton
+
+__all__ = ["MAX_STEPS", "Request", "elaborate"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,13 @@ class Request:
         return bool(self.params) or self.input is not None
 
 
-def elaborate(spec: syntax.Spec, request: Request, report: Report) -> Graph | None:
-    """The network of a spec; None where a mistake was reported."""
+def elaborate(
+    spec: syntax.Spec, request: Request, report: Report, together: Meter | None = None
+) -> Graph | None:
+    """The network of a spec; None where a mistake was reported.
+
+    Its steps are taken from those that are left `together`; raises Exhausted if there are too few.
+    """
     evaluator = Evaluator(report)
     home = _home(spec, request, evaluator, {})
     walk = _Network(report, evaluator, home=home, contracts=request.input is None)
@@ -47,6 +55,8 @@ def elaborate(spec: syntax.Spec, request: Request, report: Report) -> Graph | No
         graph = walk.network(request)
     except Stop:
         return None
+    if together:
+        together.spend(walk.taken)
     if graph is None or report.failed:
         return None
     for warning in spec.unread:

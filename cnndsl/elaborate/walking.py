@@ -12,7 +12,7 @@ from cnndsl.elaborate.asking import Place, Ref
 from cnndsl.elaborate.figuring import beside, other_than
 from cnndsl.elaborate.merging import Merging, merging
 from cnndsl.elaborate.naming import MAX_DEPTH
-from cnndsl.expr import Exhausted, Meter, show
+from cnndsl.expr import MAX_WORK, Exhausted, Meter, show
 from cnndsl.ops import registry
 from cnndsl.provenance import Origin, written
 from cnndsl.values import BlockRef, Env, Poison, convert, mend, public
@@ -113,6 +113,12 @@ class Walking(Merging):
         except Exhausted:
             message = f"more than {MAX_STEPS} steps"
             self.beyond(message, "a loop or a block repeats too often", span, place)
+
+    @property
+    def taken(self) -> float:
+        """The steps that were taken, or the share of all operations that were, if that is more."""
+        meter = self.evaluator.meter
+        return MAX_STEPS - min(self.steps.left, meter.left * MAX_STEPS / MAX_WORK)
 
     def beyond(self, message: str, help: str, span: Span, place: Place) -> NoReturn:
         self.report.error("bound", message, span, help, place.env.frames[-3:])

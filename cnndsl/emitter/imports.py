@@ -24,6 +24,7 @@ def imports_of(body: str, targets: Iterable[str]) -> tuple[list[str], list[str]]
     standard = [
         line
         for line, word in (
+            ("import math", "math.prod("),
             ("from collections import OrderedDict", "OrderedDict("),
             ("from typing import NamedTuple", "(NamedTuple)"),
         )

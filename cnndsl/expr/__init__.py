@@ -8,6 +8,7 @@ from cnndsl.expr.evaluation import evaluate, oversize
 from cnndsl.expr.functions import FUNCTIONS, divisible
 from cnndsl.expr.parsing import KEYWORDS, parse, template
 from cnndsl.expr.tree import (
+    MAX_WORK,
     Exhausted,
     Expr,
     ExprError,
@@ -25,6 +26,7 @@ from cnndsl.expr.tree import (
 __all__ = [
     "FUNCTIONS",
     "KEYWORDS",
+    "MAX_WORK",
     "Exhausted",
     "Expr",
     "ExprError",

@@ -14,6 +14,11 @@ from cnndsl.ops.memory import FLOAT, NOTHING, Kept
 from cnndsl.ops.reading import WHOLE, Along, Reading, pointwise
 from cnndsl.ops.sums import Sum, ratio
 
+MANY = 100
+"""From how many values on they are summed as a list: Python nests each operator in the next one."""
+WIDE = 8
+"""From how many shares on each is read for itself, not picked from all of them."""
+
 
 class Merge(Op, ABC):
     """What merges share: any number of inputs, all of one rank."""
@@ -116,6 +121,9 @@ class Add(Elementwise, name="add"):
     """Add all branches."""
 
     def function(self, *xs: Shape) -> str:
+        first, *others = _places(xs)
+        if len(xs) > MANY:
+            return f"sum([{', '.join(others)}], {first})"
         return " + ".join(_places(xs))
 
 
@@ -127,6 +135,9 @@ class Mul(Elementwise, name="mul"):
         return Kept(input=len(xs) > 1, own=FLOAT * sum(result.size for result in inner))
 
     def function(self, *xs: Shape) -> str:
+        first, *others = _places(xs)
+        if len(xs) > MANY:
+            return f"math.prod([{', '.join(others)}], start={first})"
         return " * ".join(_places(xs))
 
 
@@ -158,6 +169,8 @@ class Share(Op, name="share"):
         return (Along(0, 1, ((first, first),)), *pointwise(len(x))[1:])
 
     def function(self, x: Shape) -> str:
+        if self.of > WIDE:
+            return f"{{0}}.unflatten(1, ({self.of}, -1))[:, {self.index}]"
         return f"{{0}}.chunk({self.of}, dim=1)[{self.index}]"
 
 

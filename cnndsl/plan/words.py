@@ -34,7 +34,7 @@ def field_name(word: str) -> str:
     return word if is_identifier(word) else f"{word}_".lstrip("0123456789")
 
 
-RESERVED = {"self", "nn", "torch", "tensor", "probe", "_", *dir(builtins)}
+RESERVED = {"self", "nn", "torch", "math", "tensor", "probe", "_", *dir(builtins)}
 """What the source reads itself: its variables, imports and builtins."""
 
 

@@ -14,7 +14,7 @@ from cnndsl.amounts import amount, size
 from cnndsl.checker import check_tree
 from cnndsl.costs import Cost, cost
 from cnndsl.diagnostics import Diagnostic, Report, Span, SpecError
-from cnndsl.diagram import THEMES, make_figure, make_plan, render
+from cnndsl.diagram import THEMES, Oversize, make_figure, make_plan, notice, render
 from cnndsl.elaborate import Request
 from cnndsl.graph import Graph, Node, Scope
 from cnndsl.load import Chain, load
@@ -67,16 +67,18 @@ def answer(text: str, path: Path, variant: str, look: Look) -> Data:
     """
     report, chain, main = Report(), Chain(), _Main(path)
     tree = load(path, report, chain, text.encode())
-    graph = None
+    graph, network = None, None
     if tree is not None:
         with suppress(SpecError):
             graph = check_tree(tree, Request(variant), report)
+    if graph is not None:
+        network = _network(graph, main, look, report)
     return {
         "diagnostics": [_diagnostic(diagnostic, main) for diagnostic in report.diagnostics],
         "variants": list(tree.variants) if tree else None,
         "names": _names(tree) if tree else None,
         "files": [str(file) for file in chain.done],
-        "network": _network(graph, main, look) if graph else None,
+        "network": network,
     }
 
 
@@ -86,17 +88,24 @@ def schema_of(text: str, path: Path) -> Data:
     return file_schema(tree) if tree else spec_schema()
 
 
-def picture(graph: Graph, look: Look) -> str:
-    """The network as an SVG; `<title>`s begin with the path of what they are on."""
-    figure = make_figure(make_plan(graph, depth=look.depth))
-    return render(figure, "svg", THEMES[look.theme]).decode()
+def picture(graph: Graph, look: Look, report: Report) -> str:
+    """The network as an SVG; `<title>`s begin with the path of what they are on.
+
+    One that is too large to lay out is a warning, and the picture says so.
+    """
+    try:
+        figure = make_figure(make_plan(graph, depth=look.depth))
+        return render(figure, "svg", THEMES[look.theme]).decode()
+    except Oversize as e:
+        report.warn("bound", e.message, graph.root.span, e.help)
+        return notice(e, THEMES[look.theme])
 
 
-def _network(graph: Graph, main: _Main, look: Look) -> Data:
+def _network(graph: Graph, main: _Main, look: Look, report: Report) -> Data:
     costs = cost(graph)
     return {
         "title": title(graph),
-        "svg": picture(graph, look),
+        "svg": picture(graph, look, report),
         "rows": [
             *(_row(node, "input", 0, 0) for node in graph.inputs),
             *(
