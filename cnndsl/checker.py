@@ -10,11 +10,13 @@ from typing import Any
 from cnndsl import source, syntax
 from cnndsl.diagnostics import Report, Source, Span, suggest
 from cnndsl.elaborate import MAX_STEPS, Request, elaborate
+from cnndsl.elaborate.reaching import layers_of
 from cnndsl.expect import confirm
 from cnndsl.expr import Exhausted, Meter
 from cnndsl.graph import Graph
 from cnndsl.load import find, load
 from cnndsl.parse import parse_term
+from cnndsl.reached import Reached
 from cnndsl.schema import file_schema, spec_schema
 from cnndsl.words import normal
 
@@ -82,6 +84,9 @@ def check_tree(
     confirmed = 0
     if facts and not request.changed:
         confirmed = confirm(graph, tree, report)
+        if report.failed:
+            layers = tuple(layers_of(graph.nodes))
+            report.reached = Reached(graph.name, graph.variant, layers)
         report.raise_errors()
     diagnostics = tuple(report.diagnostics)
     published = _published(tree, graph, request)

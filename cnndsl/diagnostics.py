@@ -11,6 +11,7 @@ from heapq import nlargest
 from itertools import pairwise
 from typing import Any, Literal
 
+from cnndsl.reached import NOWHERE, Layer, Reached
 from cnndsl.words import MAX_WORD, visible
 
 Severity = Literal["error", "warning", "info"]
@@ -189,6 +190,7 @@ class Report:
     """The diagnostics of one run, each place and fact told once."""
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    reached: Reached = NOWHERE
     _seen: set[tuple[str, str | None, Span]] = field(default_factory=set)
     _count: Counter[Severity] = field(default_factory=Counter)
 
@@ -238,15 +240,29 @@ class Report:
     def raise_errors(self) -> None:
         """Raise SpecError, with all that was found, if an error is among it."""
         if self.failed:
-            raise SpecError(tuple(self.diagnostics))
+            raise SpecError(tuple(self.diagnostics), self.reached)
 
 
 class SpecError(Exception):
-    """A spec, or what was asked of it, is at fault; `diagnostics` say where and why."""
+    """A spec, or what was asked of it, is at fault; `diagnostics` say where and why.
 
-    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+    `reached` is how far the check came, where the fault is in the network.
+    """
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], reached: Reached = NOWHERE) -> None:
         super().__init__("\n".join(str(d) for d in diagnostics))
         self.diagnostics = diagnostics
+        self.reached = reached
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers up to the first one that failed."""
+        return self.reached.layers
+
+    @property
+    def failed(self) -> Layer | None:
+        """The first layer that failed, if one did."""
+        return self.reached.failed
 
 
 def _clip(text: str) -> str:

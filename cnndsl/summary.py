@@ -7,9 +7,10 @@ from fractions import Fraction
 from typing import Any
 
 from cnndsl.amounts import seen, sides, size
+from cnndsl.columns import breadth, left, right
 from cnndsl.costs import Cost, Field, cost
-from cnndsl.diagnostics import Diagnostic
 from cnndsl.graph import Graph, Node
+from cnndsl.reached import Reached
 
 HEADER = ("path", "op", "output", "params", "macs")
 
@@ -17,21 +18,26 @@ HEADER = ("path", "op", "output", "params", "macs")
 def table(graph: Graph) -> Iterator[str]:
     """A line a layer, in the order they run, and the totals."""
     costs = cost(graph)
-    rows = [HEADER]
-    rows += [(n.path, "input", str(n.shape), "", "") for n in graph.inputs]
+    rows = [(n.path, "input", str(n.shape), "", "") for n in graph.inputs]
     for layer in costs.layers:
         node = layer.node
         told = f"{node.op.name} {brief(node)}".rstrip()
         rows.append((node.path, told, str(node.shape), count(layer.params), count(layer.macs)))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
-    for index, row in enumerate(rows):
-        left = "  ".join(cell.ljust(w) for cell, w in zip(row[:3], widths[:3], strict=True))
-        right = "  ".join(cell.rjust(w) for cell, w in zip(row[3:], widths[3:], strict=True))
-        yield f"{left}  {right}".rstrip()
-        if index == 0:
-            yield "-" * (sum(widths) + 2 * (len(widths) - 1))
+    yield from aligned(rows)
     yield ""
     yield from totals(graph, costs)
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Lines with a column below each word of the header; the last two are numbers."""
+    rows = [HEADER, *rows]
+    widths = [max(breadth(row[i]) for row in rows) for i in range(len(HEADER))]
+    for index, row in enumerate(rows):
+        cells = [left(*cell) for cell in zip(row[:3], widths[:3], strict=True)]
+        cells += [right(*cell) for cell in zip(row[3:], widths[3:], strict=True)]
+        yield "  ".join(cells).rstrip()
+        if index == 0:
+            yield "-" * (sum(widths) + 2 * (len(widths) - 1))
 
 
 def totals(graph: Graph, costs: Cost) -> Iterator[str]:
@@ -52,13 +58,16 @@ def totals(graph: Graph, costs: Cost) -> Iterator[str]:
     yield f"depth {costs.depth}{told}"
 
 
-def title(graph: Graph) -> str:
+def title(network: Graph | Reached) -> str:
     """The network's name with its variant, as `resnet:resnet50`."""
-    return f"{graph.name}:{graph.variant}" if graph.variant else graph.name
+    return f"{network.name}:{network.variant}" if network.variant else network.name
 
 
 def brief(node: Node) -> str:
-    text = node.op.brief()
+    return clipped(node.op.brief())
+
+
+def clipped(text: str) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
@@ -108,15 +117,9 @@ def to_json(graph: Graph) -> dict[str, Any]:
             }
             for layer in costs.layers
         ],
+        "failed": None,
         "diagnostics": [diagnostic.to_json() for diagnostic in graph.diagnostics],
     }
-
-
-def failure_json(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
-    """The same object where there is no network: the diagnostics alone."""
-    keys = ("name", "variant", "input", "outputs", "params", "macs", "min_input", "depth", "memory")
-    told = [diagnostic.to_json() for diagnostic in diagnostics]
-    return {**dict.fromkeys(keys), **field_json(None), "layers": [], "diagnostics": told}
 
 
 def field_json(field: Field | None) -> dict[str, list[float] | None]:
@@ -135,9 +138,12 @@ def _number(value: Fraction) -> float:
 
 
 def _inputs(graph: Graph) -> list[int] | dict[str, list[int]]:
-    if len(graph.inputs) == 1:
-        return list(graph.inputs[0].shape)
-    return {node.path: list(node.shape) for node in graph.inputs}
+    return one_or_named({node.path: list(node.shape) for node in graph.inputs})
+
+
+def one_or_named(shapes: dict[str, list[int]]) -> list[int] | dict[str, list[int]]:
+    """The shape of the input, or where there are several, of each by its name."""
+    return next(iter(shapes.values())) if len(shapes) == 1 else shapes
 
 
 def _layer_input(node: Node) -> list[int] | list[list[int]]:

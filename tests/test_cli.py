@@ -68,7 +68,7 @@ def test_json() -> None:
     told = json.loads(run("build", "googlenet", "--json").stdout)
     assert list(told) == [
         *("name", "variant", "input", "outputs", "params", "macs", "min_input", "depth"),
-        *("memory", "receptive_field", "window", "stride", "layers", "diagnostics"),
+        *("memory", "receptive_field", "window", "stride", "layers", "failed", "diagnostics"),
     ]
     assert told["variant"] == "googlenet"
     assert told["input"] == [3, 224, 224]

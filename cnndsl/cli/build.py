@@ -66,12 +66,12 @@ def build(
     ] = None,
 ) -> None:
     """Check a network, show its layers and cost, and compile it to PyTorch."""
-    from cnndsl import summary
+    from cnndsl import failure, summary
 
     tensors = out if out is not None and ending_of(out) in WEIGHTS_ENDINGS else None
     if weights is None and (tensors or weights_partial):
         usage("`--weights-partial` and the writing of weights need `--weights`")
-    with told(summary.failure_json if as_json else None):
+    with told(failure.to_json if as_json else None, failure.table):
         graph = checked(spec, variant, set, input)
         confirmed = confirm_variants(spec, graph, variant, set, input) if check_shapes else []
     told_of(graph.diagnostics)

@@ -160,4 +160,4 @@ def failure(as_json: bool, key: str) -> Failure | None:
     """The JSON object without networks or parts, where that was asked for."""
     if not as_json:
         return None
-    return lambda found: {key: [], "diagnostics": [one.to_json() for one in found]}
+    return lambda error: {key: [], "diagnostics": [d.to_json() for d in error.diagnostics]}

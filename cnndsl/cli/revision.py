@@ -69,7 +69,7 @@ def at_revision(spec: str) -> Iterator[Place]:
         try:
             yield place
         except SpecError as e:
-            raise SpecError(place.told(e.diagnostics)) from None
+            raise SpecError(place.told(e.diagnostics), e.reached) from None
 
 
 def _take_out(revision: str, path: Path, folder: Path) -> Path:

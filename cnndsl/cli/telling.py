@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,20 +14,26 @@ import typer
 from cnndsl.diagnostics import Diagnostic, SpecError
 from cnndsl.files import put_in_place
 
-Failure = Callable[[Sequence[Diagnostic]], dict[str, Any]]
-"""The JSON object of a command where there are diagnostics alone."""
+Failure = Callable[[SpecError], dict[str, Any]]
+"""The JSON object of a command where a check failed."""
+Beside = Callable[[SpecError], Iterable[str]]
+"""Lines that a command shows below the diagnostics."""
 
 
 @contextmanager
-def told(failure: Failure | None = None) -> Iterator[None]:
-    """Print the diagnostics of a SpecError, or `failure` of them, and end with exit code 1."""
+def told(failure: Failure | None = None, beside: Beside | None = None) -> Iterator[None]:
+    """Print the diagnostics of a SpecError and what is `beside` them, or `failure` as JSON, and
+    end with exit code 1."""
     try:
         yield
     except SpecError as e:
         if failure:
-            print(json.dumps(failure(e.diagnostics), indent=2))
+            print(json.dumps(failure(e), indent=2))
         else:
             told_of(e.diagnostics)
+            lines = list(beside(e)) if beside else []
+            for line in ["", *lines, ""] if lines else []:
+                print(line, file=sys.stderr)
             errors = sum(d.severity == "error" for d in e.diagnostics)
             print(f"{errors} error{'s' if errors != 1 else ''}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -8,6 +8,7 @@ from typing import Any
 
 from cnndsl.amounts import amount, size
 from cnndsl.cells import csv_text
+from cnndsl.columns import breadth, left
 from cnndsl.costs import Cost, LayerCost, cost
 from cnndsl.graph import Graph, Input, Node, Scope
 from cnndsl.ops.base import Family, Shape
@@ -142,7 +143,7 @@ def text(found: Profile) -> Iterator[str]:
     for index, line in enumerate(zip(paths, shapes, *cells, strict=True)):
         yield "  ".join(line).rstrip()
         if index == 0:
-            yield "-" * len("  ".join(line))
+            yield "-" * breadth("  ".join(line))
 
 
 def _bars(measure: Measure) -> list[str]:
@@ -164,8 +165,8 @@ def bar(share: float) -> str:
 
 
 def _aligned(cells: Sequence[str]) -> list[str]:
-    width = max(map(len, cells))
-    return [cell.ljust(width) for cell in cells]
+    width = max(map(breadth, cells))
+    return [left(cell, width) for cell in cells]
 
 
 def to_json(found: Profile) -> dict[str, Any]:

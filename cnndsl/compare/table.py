@@ -8,6 +8,7 @@ from typing import Any
 
 from cnndsl.amounts import amount, sides, size
 from cnndsl.cells import csv_text
+from cnndsl.columns import breadth, left, right
 from cnndsl.compare.rows import IMAGENET, Row
 from cnndsl.summary import field_json
 
@@ -90,10 +91,10 @@ def text(rows: Sequence[Row]) -> Iterator[str]:
     columns = shown(rows)
     cells = [[column.name for column in columns]]
     cells += [[column.told(row) for column in columns] for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    widths = [max(breadth(line[i]) for line in cells) for i in range(len(columns))]
     for index, line in enumerate(cells):
         aligned = [
-            cell.ljust(width) if column.left else cell.rjust(width)
+            left(cell, width) if column.left else right(cell, width)
             for cell, width, column in zip(line, widths, columns, strict=True)
         ]
         yield "  ".join(aligned).rstrip()

@@ -20,6 +20,7 @@ from cnndsl.graph import Graph, Input, Node, Output
 from cnndsl.init import initialize
 from cnndsl.provenance import Origin
 from cnndsl.prune import prune
+from cnndsl.reached import NOWHERE, Reached
 from cnndsl.scopes import OpenScope
 from cnndsl.values import Env, Evaluator, Home, Poison, public
 from cnndsl.words import normal, skeleton
@@ -54,10 +55,12 @@ def elaborate(
     try:
         graph = walk.network(request)
     except Stop:
+        report.reached = walk.reached(request.variant)
         return None
     if together:
         together.spend(walk.taken)
     if graph is None or report.failed:
+        report.reached = walk.reached(request.variant)
         return None
     for warning in spec.unread:
         report.add(warning)
@@ -136,6 +139,12 @@ class _Network(Walking):
             recipes=recipes,
             contracts=self.confirmed,
         )
+
+    def reached(self, variant: str) -> Reached:
+        reaching = self.reaching
+        if not reaching.count:
+            return NOWHERE
+        return Reached(self.home.spec.name, variant, reaching.layers, reaching.failed)
 
     def inputs(self, override: syntax.Term | None, root: OpenScope) -> list[Ref]:
         spec = self.home.spec

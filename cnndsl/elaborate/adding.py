@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Related, Span, suggest
 from cnndsl.elaborate.asking import Given, Place, Ref
-from cnndsl.elaborate.figuring import beside, too_small
+from cnndsl.elaborate.figuring import too_small
 from cnndsl.elaborate.idle import Idle
 from cnndsl.elaborate.naming import Naming
+from cnndsl.elaborate.reaching import Reaching
 from cnndsl.elaborate.remedies import channels_first
 from cnndsl.graph import Node
 from cnndsl.ops import registry
@@ -31,6 +32,10 @@ class Adding(Naming):
     """Ops whose arguments are all constants, by class, and identity of their arguments and file."""
     inferred: dict[tuple[int, tuple[Shape, ...]], tuple[Op, Shape]] = field(default_factory=dict)
     """The shape that an op gives for inputs, by the identity of the op, which is kept with it."""
+    reaching: Reaching = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reaching = Reaching(self.report, self.nodes, len(self.report.diagnostics))
 
     def op(
         self, op: str, args: tuple[syntax.Arg, ...], x: Ref, place: Place, name: str, span: Span
@@ -40,16 +45,15 @@ class Adding(Naming):
         ref: Ref = None
         if cls is not None and not cls.internal:
             given: dict[str, Given] = {}
+            made: Op | None = None
             try:
                 made = self.create(cls, args, place, span, given)
                 ref = self.infer(made, (x,), place, span, given)
             except Poison:
-                made = None
+                self.reaching.fails(place.scope.join(segment), made or op, (x,))
             path = self.take(segment, span, place)
             if made and ref is not None:
                 self.add(made, (x,), path, place, span, name)
-            else:
-                ref = None
             self.values[path] = ref
         place.scope.count += 1
         return ref
@@ -125,7 +129,7 @@ class Adding(Naming):
             weights = [Shape(weight) for weight in op.weights(known[0]).values()]
         except Reject as e:
             e.help = e.help or channels_first(self.nodes[0].shape)
-            e.message += beside(too_small(op, known))
+            e.message += too_small(op, known).beside
             self.refused(e, given.get(e.arg), span, place)
         except OverflowError:
             self.fail("bound", f"{op.name}: the numbers are too large", span, place)
@@ -169,12 +173,17 @@ class Adding(Naming):
         try:
             ref = self.infer(op, inputs, place, span, {})
         except Poison:
+            self.unjoined(op, inputs, place)
             return None
         segment = self.free(place.scope, op.name)
         path = self.take(segment, span, place)
         self.add(op, inputs, path, place, span, segment)
         self.values[path] = ref
         return ref
+
+    def unjoined(self, op: Op, inputs: Sequence[Ref], place: Place) -> None:
+        """A merge or share has no value: keep it, if it is the first that fails."""
+        self.reaching.fails(place.scope.join(self.free(place.scope, op.name)), op, inputs)
 
     def shape(self, ref: Ref) -> Shape | None:
         return None if ref is None else self.nodes[ref].shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cnndsl.graph import Node
 from cnndsl.ops.base import Op, Shape
@@ -15,20 +16,32 @@ def arithmetic(op: Op, inputs: Sequence[Shape]) -> tuple[Sum, ...]:
     return op.arithmetic(*inputs) if taken else ()
 
 
-def too_small(op: Op, inputs: Sequence[Shape]) -> tuple[str, ...]:
-    """The sums of an op that does not take its inputs, if it is for one of them."""
+@dataclass(frozen=True)
+class Figured:
+    """The sums of an output's sizes, if some are at fault: all of them, and those."""
+
+    sums: tuple[Sum, ...] = ()
+    wrong: tuple[Sum, ...] = ()
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        return worded(self.sums) if self.wrong else ()
+
+    @property
+    def beside(self) -> str:
+        """What it adds to a message."""
+        return f": {', '.join(worded(self.sums, self.wrong))}" if self.wrong else ""
+
+
+def too_small(op: Op, inputs: Sequence[Shape]) -> Figured:
+    """Of an op that does not take its inputs."""
     sums = arithmetic(op, inputs)
-    return worded(sums, [one for one in sums if not one.fits])
+    return Figured(sums, tuple(one for one in sums if not one.fits))
 
 
-def other_than(node: Node, expected: Shape) -> tuple[str, ...]:
-    """The sums of a node that come to other sizes than those that are expected."""
-    if len(node.shape) != len(expected):
-        return ()
+def other_than(node: Node, expected: Shape) -> Figured:
+    """Of a node that has not the shape that is expected."""
     sums = arithmetic(node.op, node.input_shapes)
-    return worded(sums, [one for one in sums if one.value != expected[one.axis]])
-
-
-def beside(sums: Sequence[str]) -> str:
-    """What sums add to a message."""
-    return f": {', '.join(sums)}" if sums else ""
+    if len(node.shape) != len(expected):
+        return Figured(sums)
+    return Figured(sums, tuple(one for one in sums if one.value != expected[one.axis]))

@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 from cnndsl import syntax
 from cnndsl.diagnostics import Frame, Related, Span, suggest
 from cnndsl.elaborate.asking import Place, Ref
-from cnndsl.elaborate.figuring import beside, other_than
+from cnndsl.elaborate.figuring import other_than
 from cnndsl.elaborate.merging import Merging, merging
 from cnndsl.elaborate.naming import MAX_DEPTH
+from cnndsl.elaborate.reaching import word_of
 from cnndsl.expr import MAX_WORK, Exhausted, Meter, show
 from cnndsl.ops import registry
 from cnndsl.provenance import Origin, written
@@ -55,6 +56,8 @@ class Walking(Merging):
         try:
             self.attribute(label, "label", span, place.env)
         except Poison:
+            word = next(map(word_of, body.nodes), "")
+            self.reaching.fails(place.scope.join(label), word, (x,))
             return None
         if body.single:
             return self.step(body.nodes[0], x, place, label)
@@ -82,7 +85,7 @@ class Walking(Merging):
                 name = label or (self.segment(at.name, env) if at.name else "")
                 result = self.dispatch(node, x, here, name)
         except Poison:
-            self.lost(node, place, label)
+            self.lost(node, x, place, label)
             return None
         if at.shape is not None:
             self.contract(at.shape, result, env)
@@ -90,12 +93,15 @@ class Walking(Merging):
             self.after_root_step(place)
         return result
 
-    def lost(self, node: syntax.Node, place: Place, label: str) -> None:
+    def lost(self, node: syntax.Node, x: Ref, place: Place, label: str) -> None:
         """Keep the name of a node that failed before it took its name, so that `from` knows it."""
         name = node.at.name
         known = name.value if isinstance(name, syntax.Const) else ""
-        if path := label or str(known or ""):
+        path = label or str(known or "")
+        if path:
             self.values.setdefault(place.scope.join(path), None)
+        segment = path or place.scope.number()
+        self.reaching.fails(place.scope.join(segment), word_of(node), (x,))
 
     def count(self, span: Span, place: Place) -> None:
         """A step: a node, a branch, a share of a split or a round of a loop."""
@@ -192,6 +198,7 @@ class Walking(Merging):
         if result is not None and side is not None and self.shape(result) != self.shape(side):
             start = self.shape(x) or self.nodes[side].shape
             self.unlike(node.body, (result, side), start, place, node.at.span)
+            self.unjoined(merging("add"), (result, side), place)
             return None
         return self.add_value(merging("add"), (result, side), place, node.at.span)
 
@@ -205,13 +212,14 @@ class Walking(Merging):
         except Poison:
             return
         self.confirmed += 1
-        if found and found != expected:
-            told = other_than(self.nodes[ref], expected) if ref is not None else ()
-            message = f"the spec says {expected}, the shape is {found}{beside(told)}"
+        if ref is not None and found and found != expected:
+            figured = other_than(self.nodes[ref], expected)
+            message = f"the spec says {expected}, the shape is {found}{figured.beside}"
             differ = [i for i, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b]
             path = (differ[0],) if len(differ) == 1 and len(expected) == len(found) else ()
             related = self.evaluator.elsewhere("the size is set", term, env, path)
             self.report.error("contract", message, term.span, "", env.frames, related)
+            self.reaching.refused(self.nodes[ref], figured.whole)
 
     # --- loops ---
 

@@ -30,15 +30,15 @@ class Sum:
         return f"{self.text} = {_mixed(Fraction(self.value))}"
 
 
-def worded(sums: Sequence[Sum], wrong: Sequence[Sum] | None = None) -> tuple[str, ...]:
-    """A text for each of the sums, or for those that are `wrong` among them.
+def worded(sums: Sequence[Sum], some: Sequence[Sum] | None = None) -> tuple[str, ...]:
+    """A text for each of the sums, or for some of them.
 
     Equal ones are one; what dimension it is of stands before each, unless all have the same.
     """
     axes: dict[str, list[int]] = {}
     for one in sums:
         axes.setdefault(str(one), []).append(one.axis)
-    told = dict.fromkeys(str(one) for one in (sums if wrong is None else wrong))
+    told = dict.fromkeys(str(one) for one in (sums if some is None else some))
     if len(axes) == 1:
         return tuple(told)
     return tuple(f"{' = '.join(SIDES[axis] for axis in axes[text])} = {text}" for text in told)

@@ -1,0 +1,82 @@
+"""How far a walk came: the layers up to the first one that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cnndsl import syntax
+from cnndsl.costs import layer_cost
+from cnndsl.diagnostics import Report
+from cnndsl.elaborate.asking import Ref
+from cnndsl.elaborate.figuring import too_small
+from cnndsl.graph import Node
+from cnndsl.ops.base import Op, Shape
+from cnndsl.reached import Layer
+
+
+@dataclass
+class Reaching:
+    """Keeps the first layer that fails in a walk, which goes on, and the number of those before."""
+
+    report: Report
+    nodes: Sequence[Node]
+    """Those of the walk so far."""
+    told: int
+    """How many messages there were when the walk began, or a layer failed last."""
+    failed: Layer | None = None
+    count: int = 0
+
+    def fails(self, path: str, op: Op | str, inputs: Sequence[Ref]) -> None:
+        """A layer has no value. It is the first one if its inputs have theirs, and if the walk
+        told why: what the file's form is wrong of was told before."""
+        if not self._news() or self.failed or None in inputs:
+            return
+        shapes = tuple(self.nodes[ref].shape for ref in inputs if ref is not None)
+        self.count = len(self.nodes)
+        if isinstance(op, str):
+            self.failed = Layer(path, op, "", shapes, None)
+        else:
+            sums = too_small(op, shapes).whole
+            self.failed = Layer(path, op.name, op.brief(), shapes, None, arithmetic=sums)
+
+    def refused(self, node: Node, sums: tuple[str, ...]) -> None:
+        """A contract does not hold of a layer."""
+        if not self._news() or self.failed:
+            return
+        last = node.id == len(self.nodes) - 1
+        self.count = len(self.nodes) - last
+        shapes, op = node.input_shapes, node.op
+        self.failed = Layer(node.path, op.name, op.brief(), shapes, node.shape, arithmetic=sums)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return tuple(layers_of(self.nodes[: self.count]))
+
+    def _news(self) -> bool:
+        before, self.told = self.told, len(self.report.diagnostics)
+        return self.told > before
+
+
+def layers_of(nodes: Iterable[Node]) -> Iterator[Layer]:
+    """Nodes as data; what is of an op with its input is computed once."""
+    known: dict[tuple[int, Shape], tuple[str, int, int]] = {}
+    for node in nodes:
+        key = id(node.op), node.x
+        if key not in known:
+            cost = layer_cost(node)
+            known[key] = node.op.brief(), cost.params, cost.macs
+        brief, params, macs = known[key]
+        yield Layer(node.path, node.op.name, brief, node.input_shapes, node.shape, params, macs)
+
+
+def word_of(node: syntax.Node) -> str:
+    """The key that says what a node is."""
+    match node:
+        case syntax.OpCall(op=word) | syntax.Merge(op=word) | syntax.BlockCall(block=word):
+            return word
+        case syntax.For():
+            return "repeat" if node.is_repeat else "for"
+        case syntax.Take():
+            return "from"
+    return type(node).__name__.lower()
