@@ -230,17 +230,30 @@ class Report:
         told = Diagnostic(code, _clip(message), span, _clip(help), frames, related=related)
         self.add(told, distinct=distinct)
 
-    def warn(self, code: str, message: str, span: Span, help: str = "") -> None:
-        self.add(Diagnostic(code, _clip(message), span, _clip(help), severity="warning"))
+    def warn(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        help: str = "",
+        related: tuple[Related, ...] = (),
+    ) -> None:
+        own = (code, _clip(message), span, _clip(help))
+        self.add(Diagnostic(*own, severity="warning", related=related))
 
     @property
     def failed(self) -> bool:
         return self._count["error"] > 0
 
+    @property
+    def told(self) -> tuple[Diagnostic, ...]:
+        """The errors; where there are none, the warnings and notes, which wait until then."""
+        return tuple(d for d in self.diagnostics if not self.failed or d.severity == "error")
+
     def raise_errors(self) -> None:
-        """Raise SpecError, with all that was found, if an error is among it."""
+        """Raise SpecError, with the errors, if there are any."""
         if self.failed:
-            raise SpecError(tuple(self.diagnostics), self.reached)
+            raise SpecError(self.told, self.reached)
 
 
 class SpecError(Exception):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Report, suggest
+from cnndsl.diagnostics import Related, Report, suggest
 from cnndsl.expr import Exhausted, Meter
 from cnndsl.expr.tree import MAX_WORK
 from cnndsl.graph import Graph, Node
@@ -84,10 +84,33 @@ def initialize(graph: Graph, home: Home, report: Report) -> Graph:
     if nodes is None:
         return graph
     rules = _Rules(home, report, nodes)
-    chosen: dict[str, Call] = {}
+    chosen: dict[str, tuple[syntax.Init, Call]] = {}
+    means: list[tuple[syntax.Init, str]] = []
+    """Each rule that means a weight, with one of those."""
     for rule in home.spec.init:
-        chosen |= dict(rules.apply(rule, graph))
-    return replace(graph, init=chosen)
+        own = {name: (rule, call) for name, call in rules.apply(rule, graph)}
+        means += [(rule, name) for name in [*own][:1]]
+        chosen |= own
+    if not home.spec.variants:
+        _tell_overridden(means, chosen, report)
+    return replace(graph, init={name: call for name, (_, call) in chosen.items()})
+
+
+def _tell_overridden(
+    means: Iterable[tuple[syntax.Init, str]],
+    chosen: Mapping[str, tuple[syntax.Init, Call]],
+    report: Report,
+) -> None:
+    """Warn of rules of which no weight begins as they say, since later ones win.
+
+    In a file with variants they may be for another one.
+    """
+    living = {id(rule) for rule, _ in chosen.values()}
+    for rule, name in means:
+        if id(rule) not in living:
+            message = f"later rules win for each `{rule.tensor}` of `{rule.selector}`"
+            related = (Related("one of them stands", chosen[name][0].key),)
+            report.warn("unused", message, rule.key, "put it after them, or leave it away", related)
 
 
 def _meant(

@@ -276,6 +276,36 @@ def test_errors_come_first(tmp_path: Path) -> None:
     assert [d.code for d in caught.value.diagnostics] == ["expression"]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        "expect: {params: 3}",  # of each stage after the one that warns
+        "init: {conv: {weight: {normal: {std: $(0 - 1)}}}}",
+        "outputs: {y: {from: nowhere}}",
+    ],
+)
+def test_errors_come_alone(error: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    text = "input: [3, 8, 8]\nparams: {w: 4}\nbody: [{conv: 3}]\n"
+    path.write_text(text)
+    assert [d.severity for d in cnndsl.check(path).diagnostics] == ["warning"]
+    path.write_text(f"{text}{error}\n")
+    with pytest.raises(cnndsl.SpecError) as caught:
+        cnndsl.check(path)
+    assert [d.severity for d in caught.value.diagnostics] == ["error"]
+
+
+@pytest.mark.parametrize("op", ["relu", "conv", "bn"])
+def test_a_default_that_does_not_exist_is_told_once(op: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        f"input: [3, 8, 8]\ndefaults: {{{op}: {{inplace: true}}}}\nbody: [{{conv: 3}}, bn, relu]\n"
+    )
+    with pytest.raises(cnndsl.SpecError) as caught:
+        cnndsl.check(path)
+    assert [d.message for d in caught.value.diagnostics] == [f"unknown key `inplace` in {op}"]
+
+
 def test_many_warnings_hide_no_error(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     params = ", ".join(f"p{i}: 1" for i in range(3 * MAX_ERRORS))
@@ -326,6 +356,62 @@ def test_a_node_has_one_name(text: str, place: str, told: str, tmp_path: Path) -
     assert any(value.endswith(".b") for value in cnndsl.check(path).values)
 
 
+# Rules of `init:` that later ones override.
+
+OWN = "input: [3, 8, 8]\nbody: [{conv: 4, name: a}, {conv: 4, name: b}, {bn: , name: n}]\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ("{conv: {weight: 0}, a: {weight: 1}}", []),
+        ("{conv: {weight: 0}, a: {weight: 1}, b: {weight: 1}}", ["3:15 `weight` of `conv`"]),
+        ("{a: {weight: 0}, b: {bias: 0}, conv: {weight: 1}}", ["3:12 `weight` of `a`"]),
+        ("{n: {weight: 0}, '*': {weight: 1, bias: 0}}", ["3:12 `weight` of `n`"]),
+        ("{'*': {weight: 1}, n: {weight: 0}}", []),
+        ("{bn: {bias: 0}, conv: {bias: 1}}", []),
+    ],
+)
+def test_a_rule_that_later_ones_override(rules: str, expected: list[str], told: Told) -> None:
+    found = [
+        line.replace("later rules win for each ", "") for line in told(f"{OWN}init: {rules}\n")
+    ]
+    assert found == expected
+    assert told(f"{OWN}variants: {{v: {{}}}}\ninit: {rules}\n", "v") == []
+
+
+# Patterns of a recipe, and its stages.
+
+
+def test_patterns_of_recipes_that_fit_nothing(told: Told) -> None:
+    """All of them, each at its place, of every recipe; those of heads that are left out wait."""
+    text = """input: [3, 8, 8]
+params: {aux: false, stem: a}
+variants: {v: {}}
+body: [{conv: 4, name: a}, {seq: [{conv: 4}, relu], name: s}, {bn: , name: n}]
+outputs: {y: {}, aux: {from: a, body: [{conv: 2}], train_only: true, when: $aux}}
+train:
+  freeze: [a, b, s.*, s.0, "c*", aux, $stem]
+  lr_scale: {n: 0.1, m: 2, "*.weight": 1}
+  layerwise: {stages: [s, t]}
+  variants: {v: {freeze: [a, q]}}
+  recipes:
+    r: {freeze: [n.bias, n.beta]}
+    other: {params: {stem: b}, freeze: [b]}
+"""
+    shared = [
+        "8:22 lr_scale: no parameter fits `m`",
+        "9:27 stages: no scope or value `t`",
+        "12:26 freeze: no parameter fits `n.beta`",
+    ]
+    assert told(text) == [
+        "7:15 freeze: no parameter fits `b`",
+        "7:28 freeze: no parameter fits `c*`",
+        *shared,
+    ]
+    assert told(text, "v") == ["10:30 freeze: no parameter fits `q`", *shared]
+
+
 # Branches that `when` leaves out.
 
 KEPT = {"conv": "{conv: 12}", "two": "[{conv: 12}, relu]", "identity": "[]"}
@@ -372,6 +458,59 @@ def test_a_branch_without_nodes_is_left_out(op: str, branches: list[str], labels
         ours, plain = network(branches), network(left)
     rows = [[(n.path, n.op, n.inputs, n.shape) for n in graph.nodes] for graph in (ours, plain)]
     assert rows[0] == rows[1]
+
+
+# Values that `when` leaves out.
+
+ABSENT = {
+    "a node": ("[{relu: , name: a, when: $on}, tanh]", "a"),
+    "a scope": ("[{seq: [{relu: , name: b}], name: a, when: $on}, tanh]", "a.b"),
+    "a block": ("[{B: {}, name: a, when: $on}, tanh]", "a"),
+    "a branch": ("[{add: {a: {relu: , when: $on}, c: tanh}}]", "a"),
+    "in a branch": ("[{add: [[{relu: , name: a, when: $on}, tanh]]}]", "a"),
+    "in a loop": ("[{repeat: 2, do: [{relu: , name: a, when: $on}, tanh]}]", "a"),
+}
+
+
+@pytest.mark.parametrize("reader", ["from", "outputs"])
+@pytest.mark.parametrize(("body", "name"), ABSENT.values(), ids=ABSENT.keys())
+def test_a_value_that_is_left_out_is_told_as_such(
+    body: str, name: str, reader: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.yaml"
+    blocks = "blocks: {B: {body: [relu]}}\n" if "B:" in body else ""
+    text = f"input: [3, 8, 8]\nparams: {{on: false}}\n{blocks}body: {body}\n"
+
+    def write(when: str) -> None:
+        if reader == "from":
+            path.write_text(f"{text.rstrip()[:-1]}, {{from: {name}{when}}}]\n")
+        else:
+            path.write_text(f"{text}outputs: {{y: {{}}, z: {{from: {name}{when}}}}}\n")
+
+    write("")
+    with pytest.raises(cnndsl.SpecError) as caught:
+        cnndsl.check(path)
+    [found] = caught.value.diagnostics
+    assert f"is named `{name}`" in found.message
+    assert found.help == f"`when` leaves it out: give what starts from `{name}` the same `when`"
+    [place] = found.related
+    line = text.splitlines().index(f"body: {body}") + 1
+    assert (place.words, str(place.span)) == ("left out", f"{path}:{line}:{column(body)}")
+    write(", when: $on")
+    cnndsl.check(path)
+
+
+def column(body: str) -> int:
+    return len("body: ") + body.index("$on") + 1
+
+
+def test_a_value_of_another_choice_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "input: [3, 8, 8]\nparams: {on: false}\n"
+        "body: [{relu: , name: a, when: $on}, {tanh: , name: a, when: $(not on)}, {from: a}]\n"
+    )
+    cnndsl.check(path)
 
 
 @pytest.mark.parametrize(

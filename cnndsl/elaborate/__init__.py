@@ -13,7 +13,7 @@ from typing import Any
 from cnndsl import syntax
 from cnndsl.diagnostics import Diagnostic, Related, Report, suggest
 from cnndsl.elaborate.asking import Place, Ref
-from cnndsl.elaborate.recipes import recipes_of
+from cnndsl.elaborate.recipes import recipes_of, tell_unfitting
 from cnndsl.elaborate.walking import MAX_STEPS, Stop, Walking
 from cnndsl.expr import Meter
 from cnndsl.graph import Graph, Input, Node, Output
@@ -66,6 +66,7 @@ def elaborate(
         report.add(warning)
     walk.idle.tell(report)
     graph = initialize(prune(graph, report), walk.home, report)
+    tell_unfitting(spec.train, graph, report)
     return None if report.failed else graph
 
 
@@ -199,6 +200,7 @@ class _Network(Walking):
             try:
                 if head.when and not self.truth(head.when, place.env, "when"):
                     self.dropped.append(head.name)
+                    self.absent[head.name] = head.when.span
                     continue
                 source = self.text(head.source, place.env, "from") if head.source else ""
                 source = normal(source)
@@ -243,8 +245,10 @@ class _Network(Walking):
         for head, source in self.pending:
             if source not in starts and not self.failed_above(source):
                 assert head.source is not None
-                help = suggest(source, list(self.values))
-                self.report.error("name", f"no value is named `{source}`", head.source.span, help)
+                told, span = f"no value is named `{source}`", head.source.span
+                if not self.told_absent(told, source, [source], span):
+                    help = suggest(source, list(self.values))
+                    self.report.error("name", told, span, help)
         for head, _ in self.pending:
             if head.name == min(_circle(head.name, starts), key=list(starts).index, default=""):
                 message = f"the output `{head.name}` starts from itself"

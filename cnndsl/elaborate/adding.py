@@ -104,6 +104,8 @@ class Adding(Naming):
         written: dict[str, syntax.Arg] = {}
         for arg in args:
             name = arg.name or primary
+            if name not in cls.args and isinstance(arg.value, syntax.Broken):
+                raise Poison  # told by the schema
             if name not in cls.args:
                 told = (
                     f"{cls.name} has no argument `{name}`"

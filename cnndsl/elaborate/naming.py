@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Related, Span, suggest
+from cnndsl.diagnostics import Frame, Related, Span, suggest
 from cnndsl.elaborate.asking import Asking, Place, Ref
 from cnndsl.elaborate.remedies import varied
 from cnndsl.expr import show
@@ -22,6 +22,8 @@ class Naming(Asking):
     """The paths of the network so far, with the values that they stand for."""
 
     values: dict[str, Ref] = field(default_factory=dict)
+    absent: dict[str, Span] = field(default_factory=dict)
+    """The paths of named nodes that `when` leaves out, with the place of that."""
     used: dict[tuple[str, str], int] = field(default_factory=dict)
     """How far the numbers behind a word went in a scope, by its path."""
 
@@ -103,14 +105,42 @@ class Naming(Asking):
         if parts > MAX_DEPTH:
             self.fail("bound", f"a path of {parts} parts; at most {MAX_DEPTH}", term.span, place)
         scope: OpenScope | None = place.scope
+        paths = []
         while scope is not None:
             path = scope.join(name)
+            paths.append(path)
             self.evaluator.spend(parts, term.span)
             if path in self.values or self.failed_above(path):
                 return self.values.get(path)
             scope = None if scope.block else scope.parent
         message = f"no value before this is named `{name}`"
+        if self.told_absent(message, name, paths, term.span, place.env.frames):
+            raise Poison
         self.fail("name", message, term.span, place, self.whereabouts(name, place.scope))
+
+    def leave_out(self, node: syntax.Node, place: Place, label: str = "") -> None:
+        """Note the name of a node that `when` leaves out."""
+        name = label or (node.at.name.value if isinstance(node.at.name, syntax.Const) else "")
+        if name and node.at.when is not None:
+            self.absent.setdefault(place.scope.join(normal(str(name))), node.at.when.span)
+
+    def told_absent(
+        self,
+        message: str,
+        name: str,
+        paths: list[str],
+        span: Span,
+        frames: tuple[Frame, ...] = (),
+    ) -> bool:
+        """Report a value that is missing since `when` left it, or what would hold it, out."""
+        heads = (path.split(".")[:n] for path in paths for n in range(1, path.count(".") + 2))
+        gone = next((head for head in map(".".join, heads) if head in self.absent), None)
+        if gone is None:
+            return False
+        help = f"`when` leaves it out: give what starts from `{name}` the same `when`"
+        related = (Related("left out", self.absent[gone]),)
+        self.report.error("name", message, span, help, frames, related)
+        return True
 
     def whereabouts(self, name: str, scope: OpenScope | None) -> str:
         """Where a value is that `from` does not reach by this name, or what it does reach."""

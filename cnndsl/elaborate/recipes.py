@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import takewhile
 from typing import Any
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Report, Span
+from cnndsl.diagnostics import Report, Span, suggest
+from cnndsl.expr import Exhausted, Meter
+from cnndsl.graph import Graph
 from cnndsl.recipe import Recipe, merge, misfits, spread, unread
+from cnndsl.recipe.patterns import patterns_of, unfitting, whereabouts
 from cnndsl.values import Env, Evaluator, Poison, public
 
 Recipes = dict[str, dict[str, Any]]
@@ -48,6 +52,44 @@ def others(settings: Settings, name: str) -> list[dict[str, Any]]:
         for setting in special
         if setting.path and isinstance(setting.value, syntax.Const)
     ]
+
+
+def tell_unfitting(settings: Settings, graph: Graph, report: Report) -> None:
+    """Warn of the patterns and stages of each recipe that mean nothing in the network.
+
+    A recipe that trains the network with other parameters of the file is left to the training, and
+    so are those that are beyond a bound.
+    """
+    names = [name for node in graph.layers for name in node.weights]
+    meter = Meter()
+    for recipe, values in {"": graph.train, **graph.recipes}.items():
+        own = chosen(settings, recipe, graph.variant)
+        patterns = [] if values.get("params") else [*patterns_of(values)]
+        with suppress(Exhausted):
+            meter.spend(len(patterns) * len(names))
+            for key, pattern in unfitting(patterns, names):
+                if pattern.split(".")[0] not in graph.dropped:
+                    message = f"{key}: no parameter fits `{pattern}`"
+                    place = _written(own, (key,), pattern)
+                    report.warn("unused", message, place, whereabouts(names))
+        stages = () if values.get("params") else (values.get("layerwise") or {}).get("stages") or ()
+        for stage in stages:
+            if stage not in graph.values:
+                place = _written(own, ("layerwise", "stages"), stage)
+                help = suggest(stage, [path for path in graph.values if "." not in path])
+                report.warn("unused", f"stages: no scope or value `{stage}`", place, help)
+
+
+def _written(settings: Sequence[syntax.Setting], path: tuple[str, ...], word: str) -> Span:
+    """Where a word of the list or the mapping at a path is written, else all of it."""
+    found = [setting for setting in settings if setting.path[: len(path)] == path][::-1]
+    for setting in found:
+        if setting.path == (*path, word):
+            return setting.keys[-1]
+        for item in setting.value.items if isinstance(setting.value, syntax.Terms) else ():
+            if isinstance(item, syntax.Const) and item.value == word:
+                return item.span
+    return found[0].value.span if found else _place(list(settings), path)
 
 
 def _of(settings: Settings, name: str) -> list[syntax.Setting]:

@@ -74,6 +74,7 @@ class Walking(Merging):
         here = replace(place.deeper(), env=env, named=at.name.span if at.name else None)
         try:
             if at.when is not None and not self.truth(at.when, env, "when"):
+                self.leave_out(node, place, label)
                 return x
             if at.source is not None:
                 x = self.lookup(at.source, here)
@@ -156,7 +157,7 @@ class Walking(Merging):
             case syntax.Merge(at, "split", branches):
                 return self.split(branches, x, place, at.span)
             case syntax.Merge(at, op, branches):
-                kept = [branch for branch in branches if not self.left_out(branch.body, x, place)]
+                kept = [branch for branch in branches if not self.left_out(branch, x, place)]
                 if not kept:
                     help = "a branch `[]` keeps the value as it is"
                     self.fail("structure", "`when` leaves every branch out", at.span, place, help)
@@ -170,16 +171,19 @@ class Walking(Merging):
         self.count(branch.span, place)
         return self.labelled(branch.label, branch.span, branch.body, x, place)
 
-    def left_out(self, body: syntax.Body, x: Ref, place: Place) -> bool:
+    def left_out(self, branch: syntax.Branch, x: Ref, place: Place) -> bool:
         """Whether a branch has nodes, and `when` leaves all of them out."""
         env = place.env.at(self.shape(x))
-        conditions = [node.at.when for node in body.nodes]
+        conditions = [node.at.when for node in branch.body.nodes]
         try:
-            return bool(conditions) and not any(
+            gone = bool(conditions) and not any(
                 when is None or self.truth(when, env, "when") for when in conditions
             )
         except Poison:  # told where the node is walked
             return False
+        for node in branch.body.nodes if gone else ():
+            self.leave_out(node, place, branch.label)
+        return gone
 
     def split(self, branches: tuple[syntax.Branch, ...], x: Ref, place: Place, span: Span) -> Ref:
         refs: list[Ref] = []

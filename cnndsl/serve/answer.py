@@ -74,7 +74,7 @@ def answer(text: str, path: Path, variant: str, look: Look) -> Data:
     if graph is not None:
         network = _network(graph, main, look, report)
     return {
-        "diagnostics": [_diagnostic(diagnostic, main) for diagnostic in report.diagnostics],
+        "diagnostics": [_diagnostic(diagnostic, main) for diagnostic in report.told],
         "variants": list(tree.variants) if tree else None,
         "names": _names(tree) if tree else None,
         "files": [str(file) for file in chain.done],

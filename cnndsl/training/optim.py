@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import nn
 
 from cnndsl.recipe import Recipe
+from cnndsl.recipe.patterns import fits, patterns_of, unfitting, whereabouts
 from cnndsl.training.errors import TrainError
 
 NORMS = (
@@ -33,20 +33,12 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> int:
     return frozen
 
 
-def fits(pattern: str, name: str) -> bool:
-    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
-
-
 def check_patterns(names: Sequence[str], recipe: Recipe) -> None:
     """Every pattern of `freeze` and `lr_scale` must fit a parameter; some must not be frozen."""
-    for key, patterns in (("freeze", recipe.freeze), ("lr_scale", recipe.lr_scale)):
-        for pattern in patterns or ():
-            if not any(fits(pattern, name) for name in names):
-                scopes = sorted({name.rpartition(".")[0] for name in names})
-                shown = ", ".join(scopes[:12]) + (", …" if len(scopes) > 12 else "")
-                raise TrainError(
-                    f"train.{key}: no parameter fits `{pattern}`", f"parameters lie in {shown}"
-                )
+    given = patterns_of({"freeze": recipe.freeze, "lr_scale": recipe.lr_scale})
+    wrong = [f"train.{key}: no parameter fits `{one}`" for key, one in unfitting(given, names)]
+    if wrong:
+        raise TrainError("\n".join(wrong), whereabouts(names))
     if all(any(fits(p, name) for p in recipe.freeze or ()) for name in names):
         raise TrainError("`train.freeze` leaves no parameter to train", "name fewer of them")
 

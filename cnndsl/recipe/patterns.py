@@ -1,0 +1,35 @@
+"""Which parameters the patterns of `freeze` and `lr_scale` mean, and which of them mean none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+KEYS = ("freeze", "lr_scale")
+
+
+def fits(pattern: str, name: str) -> bool:
+    """Whether a pattern is the name of a parameter, or of a scope around it."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
+
+
+def patterns_of(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(key, pattern) of each pattern of a recipe."""
+    for key in KEYS:
+        yield from ((key, pattern) for pattern in values.get(key) or ())
+
+
+def unfitting(
+    patterns: Iterable[tuple[str, str]], names: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """The patterns that fit none of the parameters."""
+    for key, pattern in patterns:
+        if not any(fits(pattern, name) for name in names):
+            yield key, pattern
+
+
+def whereabouts(names: Iterable[str]) -> str:
+    """Where parameters lie, as a help for patterns."""
+    scopes = sorted({name.rpartition(".")[0] for name in names})
+    return f"parameters lie in {', '.join(scopes[:12])}{', …' if len(scopes) > 12 else ''}"
