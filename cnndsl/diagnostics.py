@@ -192,6 +192,10 @@ class Report:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     reached: Reached = NOWHERE
     _seen: set[tuple[str, str | None, Span]] = field(default_factory=set)
+    _wrong: set[Span] = field(default_factory=set)
+    """The places of values that were told as wrong for what reads them elsewhere."""
+    _reading: list[tuple[Span, Diagnostic]] = field(default_factory=list)
+    """Expressions that cannot be computed, by the one value that they read."""
     _count: Counter[Severity] = field(default_factory=Counter)
 
     def add(self, diagnostic: Diagnostic, *, distinct: bool = False) -> None:
@@ -229,6 +233,27 @@ class Report:
     ) -> None:
         told = Diagnostic(code, _clip(message), span, _clip(help), frames, related=related)
         self.add(told, distinct=distinct)
+
+    def blame(self, diagnostic: Diagnostic, value: Span) -> None:
+        """Take an error of an expression that one value may have caused, written at `value`.
+
+        It is left out where that value is told itself, before or after.
+        """
+        if value not in self._wrong:
+            self.add(diagnostic)
+            self._reading.append((value, diagnostic))
+
+    def is_wrong(self, value: Span) -> bool:
+        """Whether a value was told as wrong where it was written."""
+        return value in self._wrong
+
+    def accuse(self, value: Span) -> None:
+        """Note that a value was told as wrong where it was written: what reads it follows."""
+        self._wrong.add(value)
+        for other, diagnostic in self._reading:
+            if other == value and diagnostic in self.diagnostics:
+                self.diagnostics.remove(diagnostic)
+                self._count[diagnostic.severity] -= 1
 
     def warn(
         self,

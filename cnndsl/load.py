@@ -11,7 +11,6 @@ from cnndsl.diagnostics import Diagnostic, Report, Source, Span, suggest
 from cnndsl.idle import idle
 from cnndsl.names import check_names, unread
 from cnndsl.parse import parse
-from cnndsl.source import Scalar
 from cnndsl.validate import validate
 from cnndsl.words import normal
 
@@ -106,7 +105,7 @@ def assemble(
         return None
     bad = validate(root, report)
     spec = parse(root, path, bad, report)
-    if report.full or _undeclared(root, bad):
+    if report.full:
         return None
     files = _References(path, report, chain.and_then(path.resolve()) if path else chain)
     base = root.index.get("extends")
@@ -117,7 +116,8 @@ def assemble(
         imported = None if entry.value.span in bad else files.load(entry.value)
         if imported is not None:
             imports[entry.name] = imported
-    spec = replace(spec, imports=imports)
+    is_open = spec.open or any(file.open for file in imports.values())
+    spec = replace(spec, imports=imports, open=is_open)
     if not any(entry.name not in imports for entry in _entries(root.get("import"))):
         check_names(spec, report)
     return spec if report.failed else replace(spec, unread=_unread(spec, root, files.chain))
@@ -132,16 +132,6 @@ def _unread(spec: syntax.Spec, root: source.Mapping, chain: Chain) -> tuple[Diag
         *own,
         *(warning for file in spec.imports.values() for warning in file.unread),
     )
-
-
-def _undeclared(root: source.Mapping, bad: frozenset[Span]) -> bool:
-    """Whether names are missing since what declares them has the wrong form."""
-    sections = [root.get(name) for name in ("params", "let", "blocks", "import", "variants")]
-    for block in _entries(root.get("blocks")):
-        sections += [Scalar(None, block.key.span), block.value]
-        if isinstance(block.value, source.Mapping):
-            sections += [block.value.get("params"), block.value.get("let")]
-    return any(section is not None and section.span in bad for section in sections)
 
 
 @dataclass(frozen=True)
@@ -240,6 +230,7 @@ class _References:
             expect=spec.expect,
             published=spec.published,
             train=(*_inherited(extended.train, target.variant), *spec.train),
+            open=spec.open or extended.open,
         )
         if not self.report.failed:
             check_names(merged, self.report)

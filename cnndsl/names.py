@@ -16,7 +16,7 @@ from cnndsl.diagnostics import Diagnostic, Related, Report, Span, suggest
 from cnndsl.expr import KEYWORDS, Expr, names
 from cnndsl.hints import nearest_op
 from cnndsl.ops import registry
-from cnndsl.words import normal, qualified, skeleton
+from cnndsl.words import IDENTIFIER, normal, qualified, skeleton
 
 
 def check_names(spec: syntax.Spec, report: Report) -> None:
@@ -205,7 +205,7 @@ class _Checker:
 
     def error(self, code: str, message: str, span: Span, word: str, known: Iterable[str]) -> None:
         """Report an unknown word, with the known one that it may stand for."""
-        if not self.report.full:
+        if not self.report.full and not self.spec.open:
             self.report.error(code, message, span, suggest(word, sorted(known)))
 
     def params(self, params: tuple[syntax.Param, ...], known: Known, block: str = "") -> Known:
@@ -298,6 +298,8 @@ class _Checker:
                 for column in columns:
                     self.reserved(column.name, column.key)
                     self.term(column.value, known)
+                if any(column.name and IDENTIFIER.fault(column.name) for column in columns):
+                    return  # which names the body may read is not known
                 inner = {**known, **self.columns(columns)}
                 self.body(body, inner)
             case syntax.Seq(_, body):
@@ -324,7 +326,7 @@ class _Checker:
     def labelled(self, body: syntax.Body, what: str) -> None:
         """Report a name that a node has beside the one that its label or output gives it."""
         name = body.nodes[0].at.name if body.single else None
-        if name is not None:
+        if not isinstance(name, syntax.Broken | None):
             help = "leave `name` away, or write a list, in which each node has its own name"
             self.report.error("name", f"{what} names this node already", name.span, help)
 
@@ -346,7 +348,7 @@ class _Checker:
         if name not in blocks:
             where = f" in `{alias}`" if alias else ""
             message = f"unknown block `{name}`{where}"
-            if not self.report.full:
+            if not self.report.full and not self.spec.open:
                 self.report.error("name", message, span, nearest_op(name, list(blocks)))
         self.calls(alias, name, self.used)
         return blocks.get(name)

@@ -85,7 +85,19 @@ class _Parser:
             ),
             init=tuple(self.init(root.get("init"))),
             train=tuple(self.settings(root.get("train"))),
+            open=self.is_open(root),
         )
+
+    def is_open(self, root: Mapping) -> bool:
+        """Whether a key, or a section, of those that declare names was found wrong."""
+        blocks = [entry.value for entry in _entries(root.get("blocks"))]
+        holders: list[Located | None] = [root, root.get("blocks"), *blocks]
+        for holder in (root, *blocks):
+            found = holder if isinstance(holder, Mapping) else Mapping((), holder.span)
+            holders += [found.get(name) for name in ("params", "let", "import", "variants")]
+        told = [holder.span for holder in holders if holder is not None]
+        told += [entry.key.span for holder in holders for entry in _entries(holder)]
+        return not self.bad.isdisjoint(told)
 
     def text(self, value: Located | None) -> str:
         return str(value.value) if isinstance(value, Scalar) and value.value is not None else ""
@@ -97,9 +109,11 @@ class _Parser:
         return (syntax.Arg("input", single.key.span, self.term(single.value)),)
 
     def block(self, key: Scalar, value: Mapping) -> syntax.Block:
-        body = value.get("body") or Sequence((), key.span)
+        body = self.body(value.get("body") or Sequence((), key.span))
+        if not body.nodes and any(entry.key.span in self.bad for entry in value.entries):
+            body = syntax.Body((self.broken(value, key.span),), key.span)
         params, let = self.params(value.get("params")), self.args(value.get("let"))
-        return syntax.Block(str(key.value), key.span, params, let, self.body(body))
+        return syntax.Block(str(key.value), key.span, params, let, body)
 
     def params(self, value: Located | None) -> tuple[syntax.Param, ...]:
         return tuple(self.param(entry.key, entry.value) for entry in _entries(value))
@@ -222,7 +236,7 @@ class _Parser:
         if isinstance(value, Scalar):
             at = syntax.Attributes(value.span)
             if not isinstance(value.value, str) or value.span in self.bad:
-                return syntax.BrokenNode(at)
+                return syntax.BrokenNode(at, single=isinstance(value.value, str))
             return self.call(at, normal(value.value), None)
         if isinstance(value, Sequence):
             return syntax.BrokenNode(syntax.Attributes(value.span))
@@ -230,14 +244,12 @@ class _Parser:
         companions = COMPANIONS.get(keys[0].name, ()) if keys else ()
         ops = [e for e in keys if e.name not in companions]
         if any(e.key.span in self.bad for e in value.entries):
-            return syntax.BrokenNode(
-                syntax.Attributes(value.span, self.optional(value.get("name")))
-            )
+            return self.broken(value, value.span)
         if len(ops) == 1 and ops[0].name in ("do", "with"):
-            at = syntax.Attributes(ops[0].key.span)
             main = "`for` or `repeat`" if ops[0].name == "do" else "`use`"
-            self.report.error("structure", f"`{ops[0].name}` stands beside {main}", at.span)
-            return syntax.BrokenNode(at)
+            message = f"`{ops[0].name}` stands beside {main}"
+            self.report.error("structure", message, ops[0].key.span)
+            return self.broken(value, ops[0].key.span)
         if len(ops) == 1:
             at = self.attributes(value, ops[0].key.span)
             structure = self.structures.get(ops[0].name)
@@ -245,6 +257,14 @@ class _Parser:
                 return structure(at, value, ops[0].value)
             return self.call(at, ops[0].name, ops[0].value)
         return self.opless(value, [e.key for e in ops])
+
+    def broken(self, node: Mapping, span: Span) -> syntax.Node:
+        """A node that has the wrong form, of which its name is known if it is written plainly."""
+        name = self.optional(node.get("name"))
+        known = name if isinstance(name, syntax.Const) else None
+        others = [e.value for e in node.entries if e.name not in ATTRIBUTES]
+        single = all(map(_is_plain, others)) and (name is None or known is not None)
+        return syntax.BrokenNode(syntax.Attributes(span, known), single)
 
     def opless(self, value: Mapping, ops: list[Scalar]) -> syntax.Node:
         at = self.attributes(value, value.entries[0].key.span if value.entries else value.span)
@@ -256,7 +276,7 @@ class _Parser:
             self.report.error("structure", f"one node has {names}", ops[1].span, help)
         else:
             self.report.error("structure", "the node names no op", value.span, "as in `- conv: 64`")
-        return syntax.BrokenNode(at)
+        return self.broken(value, at.span)
 
     def attributes(self, node: Mapping, span: Span) -> syntax.Attributes:
         terms = {name: self.optional(node.get(name)) for name in ("name", "when", "from", "shape")}
@@ -264,12 +284,12 @@ class _Parser:
 
     def call(self, at: syntax.Attributes, name: str, value: Located | None) -> syntax.Node:
         args = self.call_args(value)
-        if any(isinstance(arg.value, syntax.Broken) for arg in args):
-            return syntax.BrokenNode(at)
         alias, _, block = name.rpartition(".")
-        if BLOCK.accepts(block):
-            return syntax.BlockCall(at, alias, block, args)
-        return syntax.OpCall(at, name, args)
+        if not BLOCK.accepts(block):
+            return syntax.OpCall(at, name, args)
+        if any(isinstance(arg.value, syntax.Broken) for arg in args):
+            return syntax.BrokenNode(at, single=True)
+        return syntax.BlockCall(at, alias, block, args)
 
     def call_args(self, value: Located | None) -> tuple[syntax.Arg, ...]:
         if value is None or (isinstance(value, Scalar) and value.value is None):
@@ -304,6 +324,8 @@ class _Parser:
         if body is None:
             return syntax.BrokenNode(at)
         side = None if shortcut is None else self.body(shortcut)
+        if any(entry.key.span in self.bad for entry in value.entries):  # it may be the shortcut
+            side = syntax.Body((self.broken(value, at.span),), at.span)
         return syntax.Residual(at, self.body(body), side, self.optional(value.get("skip")))
 
     def loop(self, at: syntax.Attributes, node: Mapping, value: Located) -> syntax.Node:
@@ -366,6 +388,13 @@ class _Parser:
 def _stem(path: Path) -> str:
     """A file's name without its ending; bytes that are no text, which Linux allows, become `?`."""
     return path.stem.encode(errors="replace").decode()
+
+
+def _is_plain(value: Located) -> bool:
+    """Whether a value is that of an op: a scalar, or arguments, in which are no nodes."""
+    values = [entry.value for entry in _entries(value)] or [value]
+    items = [i for v in values for i in (v.items if isinstance(v, Sequence) else (v,))]
+    return all(isinstance(i, Scalar) and not isinstance(i.value, str) for i in items)
 
 
 def _entries(value: Located | None) -> tuple[Entry, ...]:

@@ -42,6 +42,8 @@ class Written:
     name: str = ""
     """What the value was called last."""
     given: bool = False
+    value: Value = None
+    """The literal, where it is no list."""
 
 
 def written(term: syntax.Term, env: Env, path: Path = ()) -> Written:
@@ -62,9 +64,10 @@ def written(term: syntax.Term, env: Env, path: Path = ()) -> Written:
         name, given = only, given or origin.given
         term, env = origin.term, origin.env
         path = path if origin.index is None else (origin.index, *path)
+    value = term.value if isinstance(term, syntax.Const) else None
     if computed is None or computed == term.span:
-        return Written(term.span, (), name, given)
-    return Written(computed, (Related(f"`{name}` is set", term.span),), name, given)
+        return Written(term.span, (), name, given, value)
+    return Written(computed, (Related(f"`{name}` is set", term.span),), name, given, value)
 
 
 def read(term: syntax.Formula | syntax.Text, env: Env, fault: ExprError) -> Written | None:

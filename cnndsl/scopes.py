@@ -24,6 +24,10 @@ class OpenScope:
     span: Span
     parent: OpenScope | None = None
     count: int = 0
+    uncounted: bool = False
+    """Whether a member failed, so that the numbers of later ones are not known."""
+    guessed: bool = False
+    """Whether its name is such a number."""
     taken: dict[str, tuple[str, Span]] = field(default_factory=dict)
     """The names in use and where, by the skeletons that words which look alike share."""
     members: list[Node | OpenScope] = field(default_factory=list)

@@ -182,7 +182,12 @@ class Take(Node):
 
 @dataclass(frozen=True, slots=True)
 class BrokenNode(Node):
-    """A node that was already reported as wrong."""
+    """A node that was already reported as wrong.
+
+    `single` says that it is one op, or block, whatever it is: it holds no other nodes with names.
+    """
+
+    single: bool = False
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -266,5 +271,7 @@ class Spec:
     imports: Mapping[str, Spec] = field(default_factory=dict)
     overrides: tuple[Arg, ...] = ()
     """Parameter values that an extending file gives."""
+    open: bool = False
+    """Whether keys that declare names have the wrong form: then an unknown name may be theirs."""
     unread: tuple[Diagnostic, ...] = ()
     """Warnings of what nothing in the file, or in those that it imports, reads."""

@@ -28,7 +28,7 @@ from cnndsl.parse import ATTRIBUTES, COMPANIONS
 from cnndsl.schema import SHARED, STRUCTURES, spec_schema
 from cnndsl.source import Located
 from cnndsl.strays import Stray, stray
-from cnndsl.words import SORTS, visible
+from cnndsl.words import SORTS, qualified, visible
 
 
 @cache
@@ -94,7 +94,8 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
                     yield entry.key.span, f"unknown {what} `{entry.name}`{_where(path)}", help
         case "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
-            yield _op_span(root, path), f"`{missing}` is missing{_where(path)}", ""
+            if set(error.instance) <= set(error.schema["properties"]):  # else one may be misspelt
+                yield _op_span(root, path), f"`{missing}` is missing{_where(path)}", ""
         case "maxProperties":
             told = f"{len(error.instance)} entries; at most {error.validator_value}"
             yield value.span, f"{_name(path)} has {told}", ""
@@ -115,9 +116,10 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
                 help = f"an earlier value is taken with `from`: write `{{from: {word}}}`"
             yield value.span, f"unknown op `{word}`", help
         case _:
-            unknown = _unknown_block(error, path, root)
-            if unknown:
-                yield _op_span(root, path), f"unknown block `{path[-1]}`", unknown
+            if _is_unknown_block(error, path, root):
+                word = str(path[-1])
+                help = nearest_op(word, _blocks(root))
+                yield _op_span(root, path), f"unknown block `{word}`", help
                 return
             yield value.span, _expected(error, path), _hint(error, path, root)
 
@@ -273,12 +275,14 @@ def _scoped(root: Located, path: list[str | int]) -> str:
     return f"`seq` opens a scope: `{flow(node)}` in place of the node"
 
 
-def _unknown_block(error: Any, path: list[str | int], root: Located) -> str:
-    """The op that a block's name means, where no block of that name is in the file."""
+def _is_unknown_block(error: Any, path: list[str | int], root: Located) -> bool:
+    """Whether a value is that of a block's name, and no block of that name is in the file."""
     if error.schema.get("description") != SHARED["args"]["description"] or not path:
-        return ""
-    word = str(path[-1])
-    return "" if word in _blocks(root) else nearest_op(word, [])
+        return False
+    alias, word = qualified(str(path[-1]))
+    if alias or word in ("with", "defaults"):
+        return bool(nearest_op(word, []))
+    return word not in _blocks(root)
 
 
 def _without_batch(root: Located) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Frame, Related, Report, Span, suggest
+from cnndsl.diagnostics import Diagnostic, Frame, Related, Report, Span, suggest
 from cnndsl.expr import (
     Exhausted,
     Expr,
@@ -24,7 +25,7 @@ from cnndsl.expr import (
 )
 from cnndsl.expr.tree import MAX_WORK
 from cnndsl.ops.base import Shape
-from cnndsl.provenance import Origin, Path, read, written
+from cnndsl.provenance import Origin, Path, Written, read, written
 from cnndsl.words import qualified
 
 MISSING = Missing()
@@ -175,18 +176,25 @@ class Evaluator:
     def misread(self, fault: ExprError, term: syntax.Formula | syntax.Text, env: Env) -> NoReturn:
         """Report an expression that cannot be computed, beside the one value that it reads.
 
-        A list that was given, and has no such item, is told itself.
+        A text that was meant as another value, and a list that was given and has no such item, are
+        told themselves.
         """
         span = term.span.inside(term.text, fault.start, fault.end)
         help, found = fault.help, read(term, env, fault)
+        if found and not isinstance(fault, UnknownName) and mend(found.value):
+            self.miswritten("expression", fault.message, found, span, env)
         if isinstance(fault, UnknownName):
+            if env.home.spec.open:
+                raise Poison from None
             help, found = suggest(fault.name, list(env)), None
         related = found.related if found else ()
         if found and not term.span.covers(found.span):
             related = (Related(f"`{found.name}` is set", found.span), *related)
+        cause = related[-1].span if related else span
         if found and found.given and not found.related and isinstance(fault, Outside):
             span, related = found.span, (Related("read", span),)
-        self.report.error("expression", fault.message, span, help, env.frames, related)
+        told = Diagnostic("expression", fault.message, span, help, env.frames, related=related)
+        self.report.blame(told, cause)
         raise Poison from None
 
     def elsewhere(
@@ -213,12 +221,34 @@ class Evaluator:
         `path` is the item at fault of a list, `more` further places.
         """
         where = written(term, env, path)
+        if mend(where.value):
+            self.miswritten(code, message, where, term.span, env, more)
         elsewhere = not term.span.covers(where.span)
         related = (Related("read", term.span),) if elsewhere else ()
         related = (*related, *more, *where.related)
         self.report.error(
             code, message, where.span, help, env.frames, related, distinct=elsewhere or bool(more)
         )
+        if elsewhere and code != "value":  # not of the type that is taken
+            self.report.accuse(where.span)
+        raise Poison from None
+
+    def miswritten(
+        self,
+        code: str,
+        message: str,
+        where: Written,
+        reader: Span,
+        env: Env,
+        more: tuple[Related, ...] = (),
+    ) -> NoReturn:
+        """Report a text that was meant as another value, once, whatever reads it."""
+        place = where.related[-1].span if where.related else where.span
+        if not self.report.is_wrong(place):
+            related = () if reader.covers(place) else (Related("read", reader),)
+            help = mend(where.value)
+            self.report.error(code, message, place, help, env.frames, (*related, *more))
+            self.report.accuse(place)
         raise Poison from None
 
     def typed(self, term: syntax.Term, env: Env, kind: str, what: str) -> Any:
@@ -228,6 +258,8 @@ class Evaluator:
             return convert(value, kind, env.home)
         except TypeError:
             if kind == "block" and isinstance(value, str):
+                if env.home.spec.open:
+                    raise Poison from None
                 help = suggest(value, [*env.home.spec.blocks])
                 self.wrong("name", f"unknown block `{value}`", term, env, help)
             message = f"{what} takes {WORDS[kind]}, found {show(value)}"
@@ -288,7 +320,9 @@ def mend(value: Any) -> str:
     """The remedy for a text that was meant as another value."""
     text = value.strip() if isinstance(value, str) else ""
     if text.startswith("(") and text.endswith(")"):
-        return f"a list has brackets: write `[{text[1:-1].rstrip(', ')}]`"
+        listed = re.sub(r",\s*\)", ")", text).replace("(", "[").replace(")", "]")
+        write = f"a list has brackets: write `{listed}`"
+        return write if "," in text else f"an expression begins with `$`: write `${text}`"
     bare = text.rstrip(", ")
     return f"write {bare} without the comma" if bare and bare != text else ""
 

@@ -1,4 +1,4 @@
-"$(top[1][-1])A wrong value is told where it was written, whatever way it took to what reads it."
+"""A wrong value is told where it was written, whatever way it took to what reads it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def place_of(text: str, word: str) -> tuple[int, int]:
     return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     leaf=st.sampled_from(list(LEAVES)),
     ways=st.lists(st.sampled_from(list(WAYS)), min_size=1, max_size=5),

@@ -23,7 +23,7 @@ from cnndsl.prune import prune
 from cnndsl.reached import NOWHERE, Reached
 from cnndsl.scopes import OpenScope
 from cnndsl.values import Env, Evaluator, Home, Poison, public
-from cnndsl.words import normal, skeleton
+from cnndsl.words import IDENTIFIER, OUTPUT, normal, skeleton
 
 __all__ = ["MAX_STEPS", "Request", "elaborate"]
 
@@ -183,6 +183,8 @@ class _Network(Walking):
             pass
         root.taken[skeleton(arg.name)] = (arg.name, arg.key)
         self.values[arg.name] = ref
+        if IDENTIFIER.fault(arg.name):
+            self.forget(root)
         return ref
 
     def note_contracts(self, request: Request) -> None:
@@ -202,12 +204,14 @@ class _Network(Walking):
                     self.dropped.append(head.name)
                     self.absent[head.name] = head.when.span
                     continue
+                self.outputs[head.name] = None
                 source = self.text(head.source, place.env, "from") if head.source else ""
-                source = normal(source)
             except Poison:
+                self.outputs[head.name] = None
+                if head.body:
+                    self.values[head.name] = None
                 continue
-            self.outputs[head.name] = None
-            self.pending.append((head, source))
+            self.pending.append((head, normal(source)))
 
     def tell_apart(self) -> None:
         """Report inputs and outputs of one name: exported files have one list of values."""
@@ -242,8 +246,10 @@ class _Network(Walking):
         if not self.home.spec.outputs and last is not None:
             self.outputs["output"] = Output("output", last)
         starts = {head.name: source for head, source in self.pending}
+        self.values |= {head.name: None for head, _ in self.pending if head.body}
+        named = not any(OUTPUT.fault(head.name) for head in self.home.spec.outputs)
         for head, source in self.pending:
-            if source not in starts and not self.failed_above(source):
+            if named and source not in self.outputs and not self.unknown(source):
                 assert head.source is not None
                 told, span = f"no value is named `{source}`", head.source.span
                 if not self.told_absent(told, source, [source], span):

@@ -40,21 +40,21 @@ class Adding(Naming):
     def op(
         self, op: str, args: tuple[syntax.Arg, ...], x: Ref, place: Place, name: str, span: Span
     ) -> Ref:
-        segment = name or place.scope.number()
         cls = registry().get(op)
         ref: Ref = None
+        made: Op | None = None
         if cls is not None and not cls.internal:
             given: dict[str, Given] = {}
-            made: Op | None = None
             try:
                 made = self.create(cls, args, place, span, given)
                 ref = self.infer(made, (x,), place, span, given)
             except Poison:
-                self.reaching.fails(place.scope.join(segment), made or op, (x,))
-            path = self.take(segment, span, place)
-            if made and ref is not None:
-                self.add(made, (x,), path, place, span, name)
-            self.values[path] = ref
+                failed = place.scope.join(name or place.scope.number())
+                self.reaching.fails(failed, made or op, (x,))
+        path = self.take(name or place.scope.number(), span, place)
+        if made and ref is not None:
+            self.add(made, (x,), path, place, span, name)
+        self.values[path] = None if place.scope.uncounted and not name else ref
         place.scope.count += 1
         return ref
 
@@ -104,7 +104,7 @@ class Adding(Naming):
         written: dict[str, syntax.Arg] = {}
         for arg in args:
             name = arg.name or primary
-            if name not in cls.args and isinstance(arg.value, syntax.Broken):
+            if isinstance(arg.value, syntax.Broken):
                 raise Poison  # told by the schema
             if name not in cls.args:
                 told = (
@@ -176,11 +176,12 @@ class Adding(Naming):
             ref = self.infer(op, inputs, place, span, {})
         except Poison:
             self.unjoined(op, inputs, place)
-            return None
+            ref = None
         segment = self.free(place.scope, op.name)
         path = self.take(segment, span, place)
-        self.add(op, inputs, path, place, span, segment)
-        self.values[path] = ref
+        if ref is not None:
+            self.add(op, inputs, path, place, span, segment)
+        self.values[path] = None if place.scope.uncounted else ref
         return ref
 
     def unjoined(self, op: Op, inputs: Sequence[Ref], place: Place) -> None:

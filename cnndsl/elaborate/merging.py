@@ -51,7 +51,7 @@ class Merging(Adding):
             parts = [_part(branches, i, node, names) for i, node in enumerate(values)]
             self.unfit(made, parts, (parts[pair[0]], parts[pair[1]]), place, span)
             self.unjoined(made, refs, place)
-            return None
+            refs = [None]
         return self.add_value(made, tuple(refs), place, span)
 
     def names_of(self, refs: set[int]) -> dict[int, str]:

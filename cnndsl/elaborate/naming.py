@@ -24,6 +24,8 @@ class Naming(Asking):
     values: dict[str, Ref] = field(default_factory=dict)
     absent: dict[str, Span] = field(default_factory=dict)
     """The paths of named nodes that `when` leaves out, with the place of that."""
+    incomplete: set[str] = field(default_factory=set)
+    """The paths of scopes in which something failed before its names were known."""
     used: dict[tuple[str, str], int] = field(default_factory=dict)
     """How far the numbers behind a word went in a scope, by its path."""
 
@@ -69,7 +71,7 @@ class Naming(Asking):
         return inner
 
     def record_scope(self, scope: OpenScope, ref: Ref) -> Ref:
-        self.values[scope.path] = ref
+        self.values[scope.path] = None if scope.guessed else ref
         return ref
 
     def record(self, label: str, span: Span, ref: Ref, place: Place) -> Ref:
@@ -110,7 +112,7 @@ class Naming(Asking):
             path = scope.join(name)
             paths.append(path)
             self.evaluator.spend(parts, term.span)
-            if path in self.values or self.failed_above(path):
+            if path in self.values or self.unknown(path):
                 return self.values.get(path)
             scope = None if scope.block else scope.parent
         message = f"no value before this is named `{name}`"
@@ -158,8 +160,21 @@ class Naming(Asking):
             return f"did you mean `{inner}`?"
         return suggest(name, [path.rpartition(".")[2] for path in known])
 
-    def failed_above(self, path: str) -> bool:
-        """Whether a path may be missing only since a value failed that would hold it."""
-        parts = path.split(".")
-        above = (".".join(parts[:n]) for n in range(1, len(parts)))
-        return any(self.values.get(outer, 0) is None for outer in above)
+    def unknown(self, path: str) -> bool:
+        """Whether a path may be missing only since something failed that would hold it."""
+        outer = path
+        while outer:
+            outer = outer.rpartition(".")[0]
+            if outer in self.incomplete:
+                return True
+            if outer in self.values:
+                return self.values[outer] is None
+        return False
+
+    def forget(self, scope: OpenScope, name: str = "") -> None:
+        """Note that a member failed: under its name, or under names that are not known."""
+        scope.uncounted = True
+        if name:
+            self.values.setdefault(scope.join(name), None)
+        else:
+            self.incomplete.add(scope.path)

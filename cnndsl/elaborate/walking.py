@@ -17,6 +17,7 @@ from cnndsl.expr import MAX_WORK, Exhausted, Meter, show
 from cnndsl.ops import registry
 from cnndsl.provenance import Origin, written
 from cnndsl.values import BlockRef, Env, Poison, convert, mend, public
+from cnndsl.words import SEGMENT
 
 MAX_STEPS = 20_000
 MAX_ROWS = 1_000_000
@@ -58,6 +59,10 @@ class Walking(Merging):
         except Poison:
             word = next(map(word_of, body.nodes), "")
             self.reaching.fails(place.scope.join(label), word, (x,))
+            self.forget(place.scope, label)
+            return None
+        if SEGMENT.fault(label):
+            self.forget(place.scope)
             return None
         if body.single:
             return self.step(body.nodes[0], x, place, label)
@@ -77,7 +82,7 @@ class Walking(Merging):
                 self.leave_out(node, place, label)
                 return x
             if at.source is not None:
-                x = self.lookup(at.source, here)
+                x = self.started(node, x, here, label)
                 env = place.env.at(self.shape(x))
                 here = replace(here, env=env)
             if isinstance(node, syntax.For):
@@ -94,14 +99,24 @@ class Walking(Merging):
             self.after_root_step(place)
         return result
 
+    def started(self, node: syntax.Node, x: Ref, place: Place, label: str) -> Ref:
+        """The value that a node starts from; what the node holds is walked without it too."""
+        assert node.at.source is not None
+        try:
+            return self.lookup(node.at.source, place)
+        except Poison:
+            self.fails(node, x, place, label)
+            return None
+
     def lost(self, node: syntax.Node, x: Ref, place: Place, label: str) -> None:
-        """Keep the name of a node that failed before it took its name, so that `from` knows it."""
-        name = node.at.name
-        known = name.value if isinstance(name, syntax.Const) else ""
-        path = label or str(known or "")
-        if path:
-            self.values.setdefault(place.scope.join(path), None)
-        segment = path or place.scope.number()
+        """Keep the names of a node that failed before it took them, so that they are not missed."""
+        self.fails(node, x, place, label)
+        number = place.scope.number() if node.at.name is None and _is_leaf(node) else ""
+        self.forget(place.scope, label or _plain_name(node) or number)
+        place.scope.count += 1
+
+    def fails(self, node: syntax.Node, x: Ref, place: Place, label: str) -> None:
+        segment = label or _plain_name(node) or place.scope.number()
         self.reaching.fails(place.scope.join(segment), word_of(node), (x,))
 
     def count(self, span: Span, place: Place) -> None:
@@ -142,8 +157,9 @@ class Walking(Merging):
                 return self.use(target, args, x, place, name, at.span)
             case syntax.Take(at):
                 return self.record(name, at.span, x, place) if name else x
-            case syntax.BrokenNode(at):
-                return self.record(name, at.span, None, place) if name else None
+            case syntax.BrokenNode():
+                self.lost(node, x, place, name)
+                return None
         if name:  # what groups nodes opens a scope for its name
             inner = self.open(name, node.at.span, place)
             within = replace(place, scope=inner, named=None)
@@ -203,7 +219,7 @@ class Walking(Merging):
             start = self.shape(x) or self.nodes[side].shape
             self.unlike(node.body, (result, side), start, place, node.at.span)
             self.unjoined(merging("add"), (result, side), place)
-            return None
+            result = None
         return self.add_value(merging("add"), (result, side), place, node.at.span)
 
     def contract(self, term: syntax.Term, ref: Ref, env: Env) -> None:
@@ -312,6 +328,8 @@ class Walking(Merging):
             try:
                 value = convert(value, "block", place.env.home)
             except TypeError:
+                if place.env.home.spec.open:
+                    raise Poison from None
                 help = suggest(value, [*place.env.home.spec.blocks, *ops])
                 message = f"no block or op is named `{value}`"
                 self.evaluator.wrong("name", message, target, place.env, help)
@@ -330,11 +348,13 @@ class Walking(Merging):
         span: Span,
     ) -> Ref:
         """Expand a block: bind its parameters, open its scope, walk its body."""
+        guessed = place.scope.uncounted and not name
         scope = self.open(name or place.scope.number(), span, place)
+        scope.guessed = guessed
         if ref is None:  # an unknown block, told by the check of names
             return self.record_scope(scope, None)
         self.spend(len(ref.block.params) / BINDINGS / self.steps.share, span, place)
-        block, given = ref.block, self.given(ref.block, args, place, span)
+        block, given = ref.block, self.given(ref, args, place, span)
         own = Env(ref.home, {}, self.shape(x), place.env.frames)
         own = self.evaluator.bind(block.params, given, place.env, own, span, block.name)
         told = ", ".join(f"{key}={show(value)}" for key, value in public(own.locals).items())
@@ -347,20 +367,32 @@ class Walking(Merging):
         return self.record_scope(scope, self.body(block.body, x, Place(own, scope, place.depth)))
 
     def given(
-        self, block: syntax.Block, args: tuple[syntax.Arg, ...], place: Place, span: Span
+        self, ref: BlockRef, args: tuple[syntax.Arg, ...], place: Place, span: Span
     ) -> dict[str, syntax.Arg]:
         """A call's arguments by name.
 
         Beside one of an unknown name those that are not given are Broken: it may stand for any.
         """
-        given = {arg.name: arg for arg in args}
+        block, given = ref.block, {arg.name: arg for arg in args}
         known = [param.name for param in block.params]
         unknown = sorted(set(given) - set(known))
-        for name in unknown:
+        for name in () if ref.home.spec.open else unknown:
             message, help = f"{block.name} has no parameter `{name}`", suggest(name, known)
             self.report.error("name", message, given[name].key, help, place.env.frames)
         absent = set(known) - set(given) if unknown else set()
         return given | {name: syntax.Arg(name, span, syntax.Broken(span)) for name in absent}
+
+
+def _plain_name(node: syntax.Node) -> str:
+    """The name of a node, where it is written without an expression."""
+    name = node.at.name
+    return str(name.value) if isinstance(name, syntax.Const) else ""
+
+
+def _is_leaf(node: syntax.Node) -> bool:
+    """Whether a node without a name is one member of its scope, and what it holds within it."""
+    single = isinstance(node, syntax.BrokenNode) and node.single
+    return single or isinstance(node, syntax.OpCall | syntax.BlockCall | syntax.Use)
 
 
 def _origins(node: syntax.For, env: Env, index: int) -> dict[str, Origin]:
