@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cnndsl import source, syntax
-from cnndsl.diagnostics import Report, Source, Span, suggest
+from cnndsl.diagnostics import Reached, Report, Source, Span, suggest
 from cnndsl.elaborate import MAX_STEPS, Request, elaborate
 from cnndsl.elaborate.reaching import layers_of
 from cnndsl.expect import confirm
@@ -16,7 +16,6 @@ from cnndsl.expr import Exhausted, Meter
 from cnndsl.graph import Graph
 from cnndsl.load import find, load
 from cnndsl.parse import parse_term
-from cnndsl.reached import Reached
 from cnndsl.schema import file_schema, spec_schema
 from cnndsl.words import normal
 

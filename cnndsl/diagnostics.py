@@ -11,7 +11,6 @@ from heapq import nlargest
 from itertools import pairwise
 from typing import Any, Literal
 
-from cnndsl.reached import NOWHERE, Layer, Reached
 from cnndsl.words import MAX_WORD, visible
 
 Severity = Literal["error", "warning", "info"]
@@ -183,6 +182,47 @@ def _excerpt(span: Span, mark: str) -> Iterator[str]:
 def _window(column: int, width: int = 120) -> tuple[int, int]:
     """The part of a long line that is shown: where it begins, and how much of it."""
     return (0, width) if column <= width - 20 else (column - width // 2, width)
+
+
+Sizes = tuple[int, ...]
+"""A shape, of one sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer of a network that does not hold; an input of it has no `inputs`.
+
+    `brief` are its arguments in a few characters. The one that failed has an `output` only where a
+    contract refuses it, and `arithmetic` tells how its sizes come about, as
+    `(4 + 2·0 − 5)/1 + 1 = 0`, where they are at fault.
+    """
+
+    path: str
+    op: str
+    brief: str
+    span: Span
+    inputs: tuple[Sizes, ...]
+    output: Sizes | None
+    params: int = 0
+    macs: int = 0
+    arithmetic: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The layers before the first one that failed, in the order they run, and that one.
+
+    Where all layers hold, but facts of the whole do not, `failed` is None. A check that fails for
+    another reason than a layer, as the form of the file, reaches nowhere.
+    """
+
+    name: str = ""
+    variant: str = ""
+    layers: tuple[Layer, ...] = ()
+    failed: Layer | None = None
+
+
+NOWHERE = Reached()
 
 
 @dataclass

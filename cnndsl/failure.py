@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cnndsl.diagnostics import SpecError
+from cnndsl.diagnostics import Layer, Reached, SpecError
 from cnndsl.ops.base import Shape
-from cnndsl.reached import Layer, Reached
 from cnndsl.summary import aligned, clipped, count, field_json, one_or_named, title
 
 MAX_SHOWN = 40

@@ -9,8 +9,8 @@ from typing import Any
 from cnndsl.amounts import seen, sides, size
 from cnndsl.columns import breadth, left, right
 from cnndsl.costs import Cost, Field, cost
+from cnndsl.diagnostics import Reached
 from cnndsl.graph import Graph, Node
-from cnndsl.reached import Reached
 
 HEADER = ("path", "op", "output", "params", "macs")
 

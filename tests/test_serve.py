@@ -98,6 +98,27 @@ def test_a_mistake_has_its_place_and_remedy(client: TestClient) -> None:
     assert BROKEN.splitlines()[6][column - 1 : end_column - 1]
 
 
+def test_the_layers_up_to_the_one_that_fails_have_their_places(client: TestClient) -> None:
+    assert check(client, TINY)["reached"] is None
+    assert check(client, TINY.replace("kernel: 3", "kernal: 3"))["reached"] is None
+    found = check(client, TINY.replace("  - global_avg_pool\n", "  - {max_pool: 31}\n"))
+    assert found["network"] is None
+    input, stem, relu, pool = found["reached"]["rows"]
+    assert input["output"] == [3, 32, 32]
+    good = check(client, TINY)["network"]
+    assert [input, stem, relu] == good["rows"][:3]
+    assert (pool["path"], pool["op"], pool["brief"]) == ("2", "max_pool", "31×31, /31")
+    assert (pool["output"], pool["fails"]) == (None, "⌊(30 + 2·0 − 31)/31⌋ + 1 = 0")
+    places = found["reached"]["places"]
+    assert {path: place[0] for path, place in places.items()} == {
+        "input": 5,
+        "stem": 7,
+        "1": 8,
+        "2": 9,
+    }
+    assert {path: good["places"][path] for path in ("stem", "1")}.items() <= places.items()
+
+
 def test_a_diagram_too_large_to_lay_out_is_told(client: TestClient) -> None:
     """The layers and figures are shown all the same, and the picture says what is wrong with it."""
     found = check(client, TANGLED)

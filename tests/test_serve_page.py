@@ -185,6 +185,27 @@ def test_a_mistake_is_marked_and_the_diagram_stays(page: Any) -> None:
     assert cells(page, "stem")[2] == "24×28×28"
 
 
+def test_the_layers_up_to_the_one_that_fails_are_shown(page: Any) -> None:
+    page.click("#tab-layers")
+    write(page, TINY.replace("  - relu\n", "  - {max_pool: 3}\n  - {max_pool: 11, name: p}\n"))
+    page.wait_for_selector("tr.fails")
+    assert cells(page, "1")[1:3] == ["max_pool 3×3, /3", "8×10×10"]
+    assert cells(page, "p")[1:3] == ["max_pool 11×11, /11", "⌊(10 + 2·0 − 11)/11⌋ + 1 = 0"]
+    assert page.inner_text("#note") == "up to the layer that fails"
+    page.click("tr[data-path='p']")
+    assert "name: p" in page.locator(".cm-activeLine").inner_text()
+    page.click("#tab-diagram")
+    assert page.inner_text("#note") == "of the last text without errors"
+    page.click("#tab-layers")
+    write(page, TINY.replace("kernel: 3", "kernal: 3"))
+    page.wait_for_selector("tr[data-path='head']")
+    assert page.locator("tr.fails").count() == 0
+    assert page.inner_text("#note") == "of the last text without errors"
+    write(page, TINY)
+    page.wait_for_selector("#right:not(.stale)")
+    assert page.is_hidden("#note")
+
+
 def test_columns_count_characters_not_their_halves(page: Any) -> None:
     write(page, TINY.replace("{conv", "{note: 😀😀, conv").replace("kernel", "karnel"))
     page.wait_for_selector(".cm-lintRange-error")

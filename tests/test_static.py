@@ -17,8 +17,7 @@ PACKAGE = ROOT / "cnndsl"
 
 # What each part may import, beside itself; a part is a module or package of cnndsl.
 LAYERS: dict[str, set[str]] = {
-    "diagnostics": {"reached", "words"},
-    "reached": set(),
+    "diagnostics": {"words"},
     "files": set(),
     "expr": {"words"},
     "words": set(),

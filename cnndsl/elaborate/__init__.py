@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Diagnostic, Related, Report, suggest
+from cnndsl.diagnostics import NOWHERE, Diagnostic, Reached, Related, Report, suggest
 from cnndsl.elaborate.asking import Place, Ref
 from cnndsl.elaborate.recipes import recipes_of, tell_unfitting
 from cnndsl.elaborate.walking import MAX_STEPS, Stop, Walking
@@ -20,7 +20,6 @@ from cnndsl.graph import Graph, Input, Node, Output
 from cnndsl.init import initialize
 from cnndsl.provenance import Origin
 from cnndsl.prune import prune
-from cnndsl.reached import NOWHERE, Reached
 from cnndsl.scopes import OpenScope
 from cnndsl.values import Env, Evaluator, Home, Poison, public
 from cnndsl.words import IDENTIFIER, OUTPUT, normal, skeleton

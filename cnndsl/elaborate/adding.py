@@ -50,7 +50,7 @@ class Adding(Naming):
                 ref = self.infer(made, (x,), place, span, given)
             except Poison:
                 failed = place.scope.join(name or place.scope.number())
-                self.reaching.fails(failed, made or op, (x,))
+                self.reaching.fails(failed, made or op, (x,), span)
         path = self.take(name or place.scope.number(), span, place)
         if made and ref is not None:
             self.add(made, (x,), path, place, span, name)
@@ -175,7 +175,7 @@ class Adding(Naming):
         try:
             ref = self.infer(op, inputs, place, span, {})
         except Poison:
-            self.unjoined(op, inputs, place)
+            self.unjoined(op, inputs, place, span)
             ref = None
         segment = self.free(place.scope, op.name)
         path = self.take(segment, span, place)
@@ -184,9 +184,10 @@ class Adding(Naming):
         self.values[path] = None if place.scope.uncounted else ref
         return ref
 
-    def unjoined(self, op: Op, inputs: Sequence[Ref], place: Place) -> None:
+    def unjoined(self, op: Op, inputs: Sequence[Ref], place: Place, span: Span) -> None:
         """A merge or share has no value: keep it, if it is the first that fails."""
-        self.reaching.fails(place.scope.join(self.free(place.scope, op.name)), op, inputs)
+        path = place.scope.join(self.free(place.scope, op.name))
+        self.reaching.fails(path, op, inputs, span)
 
     def shape(self, ref: Ref) -> Shape | None:
         return None if ref is None else self.nodes[ref].shape

@@ -50,7 +50,7 @@ class Merging(Adding):
             names = self.names_of({node.id for node in values})
             parts = [_part(branches, i, node, names) for i, node in enumerate(values)]
             self.unfit(made, parts, (parts[pair[0]], parts[pair[1]]), place, span)
-            self.unjoined(made, refs, place)
+            self.unjoined(made, refs, place, span)
             refs = [None]
         return self.add_value(made, tuple(refs), place, span)
 

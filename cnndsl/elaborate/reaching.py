@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from cnndsl import syntax
 from cnndsl.costs import layer_cost
-from cnndsl.diagnostics import Report
+from cnndsl.diagnostics import Layer, Report, Span
 from cnndsl.elaborate.asking import Ref
 from cnndsl.elaborate.figuring import too_small
 from cnndsl.graph import Node
 from cnndsl.ops.base import Op, Shape
-from cnndsl.reached import Layer
 
 
 @dataclass
@@ -27,7 +26,7 @@ class Reaching:
     failed: Layer | None = None
     count: int = 0
 
-    def fails(self, path: str, op: Op | str, inputs: Sequence[Ref]) -> None:
+    def fails(self, path: str, op: Op | str, inputs: Sequence[Ref], span: Span) -> None:
         """A layer has no value. It is the first one if its inputs have theirs, and if the walk
         told why: what the file's form is wrong of was told before."""
         if not self._news() or self.failed or None in inputs:
@@ -35,10 +34,10 @@ class Reaching:
         shapes = tuple(self.nodes[ref].shape for ref in inputs if ref is not None)
         self.count = len(self.nodes)
         if isinstance(op, str):
-            self.failed = Layer(path, op, "", shapes, None)
+            self.failed = Layer(path, op, "", span, shapes, None)
         else:
             sums = too_small(op, shapes).whole
-            self.failed = Layer(path, op.name, op.brief(), shapes, None, arithmetic=sums)
+            self.failed = Layer(path, op.name, op.brief(), span, shapes, None, arithmetic=sums)
 
     def refused(self, node: Node, sums: tuple[str, ...]) -> None:
         """A contract does not hold of a layer."""
@@ -47,7 +46,8 @@ class Reaching:
         last = node.id == len(self.nodes) - 1
         self.count = len(self.nodes) - last
         shapes, op = node.input_shapes, node.op
-        self.failed = Layer(node.path, op.name, op.brief(), shapes, node.shape, arithmetic=sums)
+        shown = node.path, op.name, op.brief(), node.span, shapes, node.shape
+        self.failed = Layer(*shown, arithmetic=sums)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -67,7 +67,8 @@ def layers_of(nodes: Iterable[Node]) -> Iterator[Layer]:
             cost = layer_cost(node)
             known[key] = node.op.brief(), cost.params, cost.macs
         brief, params, macs = known[key]
-        yield Layer(node.path, node.op.name, brief, node.input_shapes, node.shape, params, macs)
+        shapes, output = node.input_shapes, node.shape
+        yield Layer(node.path, node.op.name, brief, node.span, shapes, output, params, macs)
 
 
 def word_of(node: syntax.Node) -> str:

@@ -58,7 +58,7 @@ class Walking(Merging):
             self.attribute(label, "label", span, place.env)
         except Poison:
             word = next(map(word_of, body.nodes), "")
-            self.reaching.fails(place.scope.join(label), word, (x,))
+            self.reaching.fails(place.scope.join(label), word, (x,), span)
             self.forget(place.scope, label)
             return None
         if SEGMENT.fault(label):
@@ -117,7 +117,7 @@ class Walking(Merging):
 
     def fails(self, node: syntax.Node, x: Ref, place: Place, label: str) -> None:
         segment = label or _plain_name(node) or place.scope.number()
-        self.reaching.fails(place.scope.join(segment), word_of(node), (x,))
+        self.reaching.fails(place.scope.join(segment), word_of(node), (x,), node.at.span)
 
     def count(self, span: Span, place: Place) -> None:
         """A step: a node, a branch, a share of a split or a round of a loop."""
@@ -218,7 +218,7 @@ class Walking(Merging):
         if result is not None and side is not None and self.shape(result) != self.shape(side):
             start = self.shape(x) or self.nodes[side].shape
             self.unlike(node.body, (result, side), start, place, node.at.span)
-            self.unjoined(merging("add"), (result, side), place)
+            self.unjoined(merging("add"), (result, side), place, node.at.span)
             result = None
         return self.add_value(merging("add"), (result, side), place, node.at.span)
 

@@ -13,13 +13,13 @@ from cnndsl import syntax
 from cnndsl.amounts import amount, size
 from cnndsl.checker import check_tree
 from cnndsl.costs import Cost, cost
-from cnndsl.diagnostics import Diagnostic, Report, Span, SpecError
+from cnndsl.diagnostics import Diagnostic, Layer, Reached, Report, Span, SpecError
 from cnndsl.diagram import THEMES, Oversize, make_figure, make_plan, notice, render
 from cnndsl.elaborate import Request
 from cnndsl.graph import Graph, Node, Scope
 from cnndsl.load import Chain, load
 from cnndsl.schema import file_schema, spec_schema
-from cnndsl.summary import brief, title
+from cnndsl.summary import brief, clipped, title
 
 Data = dict[str, Any]
 
@@ -62,8 +62,8 @@ def _resolved(path: str) -> Path | None:
 def answer(text: str, path: Path, variant: str, look: Look) -> Data:
     """Check a text as if it were the file at `path`; its imports are those of the file's folder.
 
-    `network` is None where the text has errors, `variants` and `names` where not even those could
-    be read.
+    `network` is None where the text has errors; `reached` then has the layers up to the one that
+    fails, if one does. `variants` and `names` are None where not even those could be read.
     """
     report, chain, main = Report(), Chain(), _Main(path)
     tree = load(path, report, chain, text.encode())
@@ -79,6 +79,7 @@ def answer(text: str, path: Path, variant: str, look: Look) -> Data:
         "names": _names(tree) if tree else None,
         "files": [str(file) for file in chain.done],
         "network": network,
+        "reached": _reached(report.reached, main) if report.reached.layers else None,
     }
 
 
@@ -116,6 +117,31 @@ def _network(graph: Graph, main: _Main, look: Look, report: Report) -> Data:
         "places": {path: place for path, span in _spans(graph.root) if (place := main.place(span))},
         "totals": _totals(graph, costs),
     }
+
+
+def _reached(reached: Reached, main: _Main) -> Data:
+    """The rows of the layers up to the one that fails, which is the last."""
+    failed = [] if reached.failed is None else [reached.failed]
+    places = ((layer.path, main.place(layer.span)) for layer in (*reached.layers, *failed))
+    return {
+        "rows": [*map(_layer, reached.layers), *map(_failed, failed)],
+        "places": {path: place for path, place in places if place},
+    }
+
+
+def _layer(layer: Layer) -> Data:
+    return {
+        "path": layer.path,
+        "op": layer.op,
+        "brief": clipped(layer.brief),
+        "output": None if layer.output is None else list(layer.output),
+        "params": layer.params,
+        "macs": layer.macs,
+    }
+
+
+def _failed(layer: Layer) -> Data:
+    return {**_layer(layer), "fails": ", ".join(layer.arithmetic) or "fails"}
 
 
 def _row(node: Node, op: str, params: int, macs: int) -> Data:

@@ -93,7 +93,7 @@ export class Checks {
     if (!doc.eq(this.view.state.doc)) return;
     this.errors = errors;
     showProblems(this.view, by("problems"), found.diagnostics);
-    this.network.stale(errors, this.ever);
+    this.network.stale(errors, this.ever, found.reached);
     this.showStatus(errors, found.diagnostics.length - errors);
   }
 

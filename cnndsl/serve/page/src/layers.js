@@ -3,11 +3,13 @@
 const COLUMNS = [
   { name: "path", of: (row) => row.path },
   { name: "op", of: (row) => `${row.op} ${row.brief}`.trim() },
-  { name: "output", of: (row) => row.output.join("×"), by: (row) => size(row.output) },
+  { name: "output", of: (row) => shape(row), by: (row) => size(row.output ?? []) },
   { name: "params", of: (row) => figure(row.params), by: (row) => row.params, number: true },
   { name: "macs", of: (row) => figure(row.macs), by: (row) => row.macs, number: true },
 ];
 
+// Of the layer that fails, how its size comes about stands there too.
+const shape = ({ output, fails }) => [output?.join("×"), fails].filter(Boolean).join(": ");
 const figure = (number) => (number ? number.toLocaleString("en") : "");
 const size = (shape) => shape.reduce((a, b) => a * b, 1);
 
@@ -80,6 +82,7 @@ export class Layers {
   line(row, most) {
     const line = document.createElement("tr");
     line.dataset.path = row.path;
+    line.classList.toggle("fails", Boolean(row.fails));
     line.tabIndex = -1;
     for (const { name, of, number } of COLUMNS) {
       const found = cell("td", of(row), number);
