@@ -119,6 +119,19 @@ def test_the_layers_up_to_the_one_that_fails_have_their_places(client: TestClien
     assert {path: good["places"][path] for path in ("stem", "1")}.items() <= places.items()
 
 
+def test_a_mistake_has_its_other_places(client: TestClient, file: Path) -> None:
+    (problem,) = check(client, TINY.replace("{width: 8}", "{width: wide}"))["diagnostics"]
+    (reader,) = problem["related"]
+    assert reader["message"] == "read here"
+    assert reader["place"] == [7, 18, 7, 24]
+    assert problem["place"][:2] == [2, 17]
+    (file.parent / "blocks.yaml").write_text("let: {k: -1}\nblocks: {B: {body: {conv: $k}}}\n")
+    (problem,) = check(client, f"import: {{a: blocks.yaml}}\n{TINY}  - a.B\n")["diagnostics"]
+    (reader,) = problem["related"]
+    assert reader["file"].endswith("blocks.yaml")
+    assert reader["place"] is None
+
+
 def test_a_diagram_too_large_to_lay_out_is_told(client: TestClient) -> None:
     """The layers and figures are shown all the same, and the picture says what is wrong with it."""
     found = check(client, TANGLED)

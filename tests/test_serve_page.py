@@ -206,6 +206,16 @@ def test_the_layers_up_to_the_one_that_fails_are_shown(page: Any) -> None:
     assert page.is_hidden("#note")
 
 
+def test_other_places_of_a_mistake_are_listed_and_lead_there(page: Any) -> None:
+    write(page, TINY.replace("{width: 8}", "{width: wide}"))
+    page.wait_for_selector(".cm-lintRange-error")
+    assert page.inner_text(".cm-lintRange-error") == "wide"
+    page.click("#problems .problem >> text=read at 7:18")
+    assert page.locator(".cm-activeLine").inner_text().startswith("  - {conv")
+    page.click("#problems .problem .where")
+    assert page.locator(".cm-activeLine").inner_text().startswith("params")
+
+
 def test_columns_count_characters_not_their_halves(page: Any) -> None:
     write(page, TINY.replace("{conv", "{note: 😀😀, conv").replace("kernel", "karnel"))
     page.wait_for_selector(".cm-lintRange-error")

@@ -198,9 +198,15 @@ def _diagnostic(diagnostic: Diagnostic, main: _Main) -> Data:
         {"text": frame.text, "at": str(frame.span), "place": main.place(frame.span)}
         for frame in diagnostic.frames
     ]
+    told = diagnostic.to_json()
+    related = [
+        {**other, "place": main.place(own.span)}
+        for other, own in zip(told["related"], diagnostic.places, strict=True)
+    ]
     return {
-        **diagnostic.to_json(),
+        **told,
         "here": place is not None,
-        "place": place or next((f["place"] for f in frames if f["place"]), None),
+        "place": place or next((one["place"] for one in (*frames, *related) if one["place"]), None),
+        "related": related,
         "frames": frames,
     }

@@ -7,6 +7,7 @@ import { lineStarts, stretch } from "./places.js";
 import { noteOf } from "./complete.js";
 
 const MAX_FRAMES = 6;
+const MAX_RELATED = 6;
 
 export function showProblems(view, list, problems) {
   const text = view.state.doc.toString();
@@ -67,6 +68,7 @@ function entry(view, problem) {
   const near = problem.here ? "" : `${problem.file}:`;
   where.textContent = `${near}${problem.line}:${problem.column}`;
   const said = content(problem);
+  said.append(...problem.related.slice(0, MAX_RELATED).map((other) => relatedLine(view, other)));
   said.append(...problem.frames.slice(0, MAX_FRAMES).map((frame) => frameLine(view, frame)));
   row.append(where, said);
   row.disabled = !problem.place;
@@ -75,15 +77,28 @@ function entry(view, problem) {
 }
 
 function frameLine(view, frame) {
+  const where = frame.place ? `in line ${frame.place[0]}` : `at ${frame.at}`;
+  const text = `in ${frame.text}, used ${where}`;
+  return placeLine(view, text, frame.place, "Go to where it is used");
+}
+
+// Another place that a message is about, as "read here".
+function relatedLine(view, other) {
+  const words = other.message.replace(/ here$/, "");
+  const file = other.place ? "" : `${other.file}:`;
+  const text = `${words} at ${file}${other.line}:${other.column}`;
+  return placeLine(view, text, other.place, "Go to this place");
+}
+
+function placeLine(view, text, place, title) {
   const line = document.createElement("div");
   line.className = "frame";
-  const where = frame.place ? `in line ${frame.place[0]}` : `at ${frame.at}`;
-  line.textContent = `in ${frame.text}, used ${where}`;
-  if (frame.place) {
-    line.title = "Go to where it is used";
+  line.textContent = text;
+  if (place) {
+    line.title = title;
     line.addEventListener("click", (event) => {
       event.stopPropagation();
-      goToPlace(view, frame.place);
+      goToPlace(view, place);
     });
   }
   return line;
