@@ -359,8 +359,11 @@ def suggest(word: str, known: list[str]) -> str:
 
     words = [k for k in known[:MAX_KNOWN] if len(k) <= MAX_WORD]
     word, own = word[:MAX_WORD], _pairs(word[:MAX_WORD])
-    alike = nlargest(MAX_COMPARED, words, key=lambda one: _overlap(own, _pairs(one)))
-    near = get_close_matches(word, alike, n=1, cutoff=0.6)
+    near = sorted((k for k in words if typo(word, k)), key=lambda k: TYPOS.index(typo(word, k)))
+    if not near:
+        alike = nlargest(MAX_COMPARED, words, key=lambda one: _overlap(own, _pairs(one)))
+        near = get_close_matches(word, alike, n=1, cutoff=0.65)
+    near = near or [k for k in words if len(k) > 2 and word.startswith(k)]
     if near:
         return f"did you mean `{near[0]}`?"
     return f"known: {', '.join(sorted(words))}" if words else ""
@@ -375,3 +378,18 @@ def _pairs(word: str) -> frozenset[str]:
 def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
     """What part of two sets is common to both."""
     return len(a & b) / max(1, len(a | b))
+
+
+TYPOS = ("swapped", "missing", "other", "extra")
+"""What one wrong key does to a word, the likelier first."""
+
+
+def typo(word: str, meant: str) -> str:
+    """Which of TYPOS makes this word of the one that was meant, if one does."""
+    if min(len(word), len(meant)) < 2 or word == meant:
+        return ""
+    pairs = zip(word, meant, strict=False)
+    same = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(word), len(meant)))
+    a, b = word[same:], meant[same:]
+    made = (a[:2] == b[1::-1] and a[2:] == b[2:], a == b[1:], a[1:] == b[1:], a[1:] == b)
+    return next((name for name, is_so in zip(TYPOS, made, strict=True) if is_so), "")

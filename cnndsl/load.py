@@ -119,7 +119,7 @@ def assemble(
     is_open = spec.open or any(file.open for file in imports.values())
     spec = replace(spec, imports=imports, open=is_open)
     if not any(entry.name not in imports for entry in _entries(root.get("import"))):
-        check_names(spec, report)
+        spec = check_names(spec, report)
     return spec if report.failed else replace(spec, unread=_unread(spec, root, files.chain))
 
 
@@ -233,7 +233,7 @@ class _References:
             open=spec.open or extended.open,
         )
         if not self.report.failed:
-            check_names(merged, self.report)
+            merged = check_names(merged, self.report)
         return merged
 
 

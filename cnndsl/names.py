@@ -10,18 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from types import MappingProxyType
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Diagnostic, Related, Report, Span, suggest
-from cnndsl.expr import KEYWORDS, Expr, names
+from cnndsl.declared import Unknown, Written, renamed, tell_unknown
+from cnndsl.diagnostics import MAX_ERRORS, Diagnostic, Related, Report, Span
+from cnndsl.expr import KEYWORDS, Expr, attributes, names
 from cnndsl.hints import nearest_op
 from cnndsl.ops import registry
+from cnndsl.values import OF_X
 from cnndsl.words import IDENTIFIER, normal, qualified, skeleton
 
 
-def check_names(spec: syntax.Spec, report: Report) -> None:
-    """Report unknown names in one file; imported files are checked when they are loaded."""
-    _Checker(spec, report).file()
+def check_names(spec: syntax.Spec, report: Report) -> syntax.Spec:
+    """Report unknown names in one file; imported files are checked when they are loaded.
+
+    Returns the file with the names that were misspelt where they are declared as they are read.
+    """
+    checker = _Checker(spec, report)
+    checker.file()
+    misspelt = tell_unknown(checker.unknown, checker.written, report)
+    return renamed(spec, misspelt) if misspelt else spec
 
 
 def unread(spec: syntax.Spec, imports: Mapping[str, Span], main: bool) -> tuple[Diagnostic, ...]:
@@ -59,18 +68,7 @@ def imported(spec: syntax.Spec) -> list[syntax.Spec]:
     return [*found.values()]
 
 
-@dataclass(eq=False)
-class _Written:
-    """What a file declares: whether anything reads it, and the block whose parameter it is."""
-
-    what: str
-    span: Span
-    help: str
-    block: str = ""
-    read: bool = False
-
-
-Known = Mapping[str, _Written | None]
+Known = Mapping[str, Written | None]
 """The names in scope, each with its declaration; None is for what need not be read, as `x`."""
 
 
@@ -78,8 +76,8 @@ Known = Mapping[str, _Written | None]
 class _Checker:
     spec: syntax.Spec
     report: Report
-    written: list[_Written] = field(default_factory=list)
-    aliases: dict[str, _Written] = field(default_factory=dict)
+    written: list[Written] = field(default_factory=list)
+    aliases: dict[str, Written] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     """Blocks that something calls, beside themselves."""
     values: set[str] = field(default_factory=set)
@@ -96,9 +94,12 @@ class _Checker:
     """The names of values in the whole file, by what words that look alike share."""
     inside: str = ""
     """The block whose nodes are being read."""
+    unknown: list[Unknown] = field(default_factory=list)
 
-    def declare(self, what: str, span: Span, help: str, block: str = "") -> _Written:
-        self.written.append(_Written(what, span, help, block))
+    def declare(
+        self, what: str, span: Span, help: str, block: str = "", column: bool = False
+    ) -> Written:
+        self.written.append(Written(what, span, help, block, column))
         return self.written[-1]
 
     def tell(self, report: Report, all_blocks: bool) -> None:
@@ -203,10 +204,19 @@ class _Checker:
     def facts(self, facts: syntax.Facts, known: Known) -> None:
         self.terms((arg.value for arg in (*facts.entries, *facts.shapes)), known)
 
-    def error(self, code: str, message: str, span: Span, word: str, known: Iterable[str]) -> None:
-        """Report an unknown word, with the known one that it may stand for."""
-        if not self.report.full and not self.spec.open:
-            self.report.error(code, message, span, suggest(word, sorted(known)))
+    def error(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        word: str,
+        known: Iterable[str],
+        places: Mapping[str, Span] = MappingProxyType({}),
+    ) -> None:
+        """Note an unknown word; `places` are those of the known ones that may be misspelt."""
+        full = self.report.full or self.spec.open
+        if not full and len(self.unknown) < MAX_ERRORS:
+            self.unknown.append(Unknown(code, message, span, word, sorted(known), places))
 
     def params(self, params: tuple[syntax.Param, ...], known: Known, block: str = "") -> Known:
         known = dict(known)
@@ -214,15 +224,16 @@ class _Checker:
             self.reserved(param.name, param.span)
             if param.default is not None:
                 self.term(param.default, known)
-                self.block_default(param)
+                if param.type == "block":
+                    self.block_value(param.default)
             what = f"the parameter `{param.name}`" + (f" of {block}" if block else "")
             known[param.name] = self.declare(what, param.span, _read(param.name), block)
         return known
 
-    def block_default(self, param: syntax.Param) -> None:
-        if param.type == "block" and isinstance(param.default, syntax.Const):
-            alias, name = qualified(str(param.default.value))
-            self.block(alias, name, param.default.span)
+    def block_value(self, term: syntax.Term) -> None:
+        """A block that a parameter is given, by its name."""
+        if isinstance(term, syntax.Const) and isinstance(term.value, str):
+            self.block(*qualified(term.value), term.span)
 
     def let(self, lets: tuple[syntax.Arg, ...], known: Known, block: str = "") -> Known:
         known = dict(known)
@@ -253,11 +264,14 @@ class _Checker:
         known: Known,
         what: str,
     ) -> None:
-        declared = {param.name for param in params}
+        declared = {param.name: param.span for param in params}
+        blocks = {param.name for param in params if param.type == "block"}
         for arg in args:
+            if arg.name in blocks:
+                self.block_value(arg.value)
             if arg.name not in declared:
                 message = f"`{arg.name}` is not among {what}" if arg.name else f"name {what}"
-                self.error("name", message, arg.key, arg.name, [param.name for param in params])
+                self.error("name", message, arg.key, arg.name, declared, declared)
             self.term(arg.value, known)
 
     # --- nodes ---
@@ -319,8 +333,8 @@ class _Checker:
         if len(columns) == 1:
             return {columns[0].name: None}
         return {
-            column.name: self.declare(f"the column `{column.name}`", column.key, _read(column.name))
-            for column in columns
+            name: self.declare(f"the column `{name}`", key, _read(name), column=True)
+            for name, key in ((column.name, column.key) for column in columns)
         }
 
     def labelled(self, body: syntax.Body, what: str) -> None:
@@ -338,7 +352,7 @@ class _Checker:
     def block(self, alias: str, name: str, span: Span) -> syntax.Block | None:
         if alias and alias not in self.spec.imports:
             message = f"`{alias}` is not imported"
-            op = nearest_op(name, []) if alias == "nn" else ""
+            op = nearest_op(name, [])
             if op:
                 self.report.error("name", f"unknown block `{alias}.{name}`", span, op)
             else:
@@ -349,7 +363,9 @@ class _Checker:
             where = f" in `{alias}`" if alias else ""
             message = f"unknown block `{name}`{where}"
             if not self.report.full and not self.spec.open:
-                self.report.error("name", message, span, nearest_op(name, list(blocks)))
+                help = nearest_op(name, list(blocks))
+                own = help.replace("did you mean `", f"did you mean `{alias}.") if alias else help
+                self.report.error("name", message, span, own)
         self.calls(alias, name, self.used)
         return blocks.get(name)
 
@@ -382,6 +398,10 @@ class _Checker:
                 self.terms(items, known)
 
     def expression(self, expr: Expr, term: syntax.Formula | syntax.Text, known: Known) -> None:
+        for part, start in attributes(expr, "x"):
+            if part not in OF_X:
+                span = term.span.inside(term.text, start, start + len(part))
+                self.error("expression", f"no `{part}` in it", span, part, OF_X)
         for name in names(expr):
             if declared := known.get(name.value):
                 declared.read = True
@@ -390,7 +410,9 @@ class _Checker:
             if name.value not in known and name.value not in self.spec.blocks:
                 span = term.span.inside(term.text, name.start, name.end)
                 words = chain(known, self.spec.blocks)
-                self.error("expression", f"unknown name `{name.value}`", span, name.value, words)
+                message = f"unknown name `{name.value}`"
+                places = {word: item.span for word, item in known.items() if item}
+                self.error("expression", message, span, name.value, words, places)
 
 
 def _primary(op: str) -> str:

@@ -42,6 +42,8 @@ class _Parser:
     )
     declared: frozenset[str] = frozenset()
     """The blocks of the file."""
+    unsure: bool = False
+    """Whether the variants may stand under a misspelt key."""
 
     def __post_init__(self) -> None:
         self.structures = {
@@ -58,6 +60,10 @@ class _Parser:
 
     def spec(self, root: Mapping, path: Path | None) -> syntax.Spec:
         self.declared = frozenset(entry.name for entry in _entries(root.get("blocks")))
+        self.unsure = any(
+            entry.key.span in self.bad and suggest(entry.name, ["variants"]).startswith("did")
+            for entry in root.entries
+        )
         blocks = {
             entry.name: self.block(entry.key, entry.value)
             for entry in _entries(root.get("blocks"))
@@ -178,6 +184,8 @@ class _Parser:
     def head(self, key: Scalar, value: Located) -> syntax.Head:
         body = value.get("body") if isinstance(value, Mapping) else None
         terms = {e.name: self.term(e.value) for e in _entries(value) if e.name != "body"}
+        if any(entry.key.span in self.bad for entry in _entries(value)):
+            terms["from"] = syntax.Broken(key.span)
         return syntax.Head(
             name=str(key.value),
             span=key.span,
@@ -220,9 +228,14 @@ class _Parser:
     ) -> None:
         """Report what is neither one of the words nor a variant, in a mapping that takes both."""
         for entry in entries:
-            if entry.name not in (*words, *variants) and entry.value.span not in self.bad:
+            known = self.unsure or entry.name in (*words, *variants)
+            if not known and entry.value.span not in self.bad:
                 message = f"`{entry.name}` is neither a {kind} nor a variant"
-                help = suggest(entry.name, [*variants, *words])
+                here = {other.name for other in entries}
+                help = suggest(entry.name, sorted({*variants, *words} - here))
+                taken = suggest(entry.name, sorted({*variants, *words} & here))
+                if taken.startswith("did") and not help.startswith("did"):
+                    help = f"`{taken.split('`')[1]}` stands here already"
                 self.report.error("name", message, entry.key.span, help)
 
     # --- nodes ---
@@ -285,7 +298,7 @@ class _Parser:
     def call(self, at: syntax.Attributes, name: str, value: Located | None) -> syntax.Node:
         args = self.call_args(value)
         alias, _, block = name.rpartition(".")
-        if not BLOCK.accepts(block):
+        if not alias and not BLOCK.accepts(block):
             return syntax.OpCall(at, name, args)
         if any(isinstance(arg.value, syntax.Broken) for arg in args):
             return syntax.BrokenNode(at, single=True)

@@ -14,7 +14,7 @@ from cnndsl.words import BLOCK, END, IDENTIFIER, OTHER, OUTPUT, SEGMENT, VARIANT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_OUTPUTS = 64
-ALIASED = rf"(?:[A-Za-z_]|{OTHER})(?:[A-Za-z0-9_]|{OTHER})*\.(?:[A-Z]|{OTHER})"
+ALIASED = rf"(?:[A-Za-z_]|{OTHER})(?:[A-Za-z0-9_]|{OTHER})*\.(?:[A-Za-z]|{OTHER})"
 CALL = rf"^(?:{ALIASED}|[A-Z]|{OTHER})(?:[A-Za-z0-9_]|{OTHER})*{END}"
 """A block, or `alias.Block`."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from cnndsl import source
-from cnndsl.diagnostics import Report, Span, suggest
+from cnndsl.diagnostics import MAX_ERRORS, Report, Span, suggest
 from cnndsl.expr import show
 from cnndsl.flow import flow
 from cnndsl.hints import (
@@ -29,6 +30,9 @@ from cnndsl.schema import SHARED, STRUCTURES, spec_schema
 from cnndsl.source import Located
 from cnndsl.strays import Stray, stray
 from cnndsl.words import SORTS, qualified, visible
+
+MAX_FOUND = 4 * MAX_ERRORS
+"""How many errors of the schema are looked at: those of an alias are found again at each use."""
 
 
 @cache
@@ -54,15 +58,23 @@ def validate(root: Located, report: Report) -> frozenset[Span]:
         report.error("structure", one.message, one.span, one.help)
         bad.add(one.key)
     told = [list(one.path) for one in misreadings]
-    for error in _validator().iter_errors(source.plain(root)):
-        if any(list(error.absolute_path)[: len(path)] == path for path in told):
-            continue
-        for span, message, help in _explain(error, root):
+    errors = (
+        explained
+        for error in _validator().iter_errors(source.plain(root))
+        if not any(list(error.absolute_path)[: len(path)] == path for path in told)
+        for explained in _explain(error, root)
+    )
+    # What is wrong where an alias is defined is told there, and not where it stands.
+    there: set[tuple[str, Span]] = set()
+    for span, message, help in sorted(islice(errors, MAX_FOUND), key=lambda e: bool(e[0].origin)):
+        bad.add(span)
+        fact = message.partition(" in ")[0], span.root
+        if span.origin is None or fact not in there:
             span, message, help = _stray(span) or (span, message, help)
             report.error("schema", message, span, help)
-            bad.add(span)
-            if report.full:
-                return frozenset(bad)
+        there.add(fact)
+        if report.full:
+            break
     return frozenset(bad)
 
 

@@ -18,6 +18,7 @@ from cnndsl.expr import (
     Missing,
     Outside,
     Unknown,
+    UnknownAttribute,
     UnknownName,
     evaluate,
     oversize,
@@ -111,9 +112,12 @@ class Env(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
+OF_X = ("channels", "height", "width", "shape")
+
+
 def describe(x: Shape) -> dict[str, Any]:
     """What `$x` offers: its channels and whole shape, for an image also its height and width."""
-    names = ("channels", "height", "width") if len(x) == 3 else ("channels",)
+    names = OF_X[:3] if len(x) == 3 else OF_X[:1]
     return {**dict(zip(names, x, strict=False)), "shape": list(x)}
 
 
@@ -187,6 +191,8 @@ class Evaluator:
             if env.home.spec.open:
                 raise Poison from None
             help, found = suggest(fault.name, list(env)), None
+        if isinstance(fault, UnknownAttribute):
+            help = near if (near := suggest(fault.name, fault.known)).startswith("did") else help
         related = found.related if found else ()
         if found and not term.span.covers(found.span):
             related = (Related(f"`{found.name}` is set", found.span), *related)
@@ -253,7 +259,9 @@ class Evaluator:
 
     def typed(self, term: syntax.Term, env: Env, kind: str, what: str) -> Any:
         """The value, of a type as parameters name it; `what` names it in the message."""
-        value = self.value(term, env)
+        return self.converted(self.value(term, env), term, env, kind, what)
+
+    def converted(self, value: Any, term: syntax.Term, env: Env, kind: str, what: str) -> Any:
         try:
             return convert(value, kind, env.home)
         except TypeError:
@@ -264,6 +272,17 @@ class Evaluator:
                 self.wrong("name", f"unknown block `{value}`", term, env, help)
             message = f"{what} takes {WORDS[kind]}, found {show(value)}"
             self.wrong("type", message, term, env, mend(value))
+
+    def mistyped(self, param: syntax.Param, value: Any, term: syntax.Term) -> None:
+        """Report a type whose name is misspelt: it reads as a text, and is given another value."""
+        default = param.default
+        if not isinstance(default, syntax.Const):
+            return
+        help = suggest(str(default.value), [kind for kind in WORDS if kind != "any"])
+        if help.startswith("did"):
+            told = f"`{default.value}` is no type, and `{param.name}` is given {show(value)}"
+            self.report.error("type", told, default.span, help, (), (Related("given", term.span),))
+            raise Poison
 
     def let(self, lets: tuple[syntax.Arg, ...], env: Env) -> Env:
         """The names with the named values, each seeing those before it."""
@@ -305,7 +324,10 @@ class Evaluator:
                     self.report.error("argument", message, at or param.span, help, caller.frames)
                     raise Poison
                 origins[param.name] = Origin(term, env, given=arg is not None)
-                values[param.name] = self.typed(term, env, param.type, f"`{param.name}`")
+                value = self.value(term, env)
+                if arg and param.type == "str" and not isinstance(value, str):
+                    self.mistyped(param, value, term)
+                values[param.name] = self.converted(value, term, env, param.type, f"`{param.name}`")
             except Poison:
                 values[param.name] = MISSING
         return own

@@ -324,7 +324,7 @@ def test_any_text_is_a_value_or_an_error_within_it(text: str) -> None:
         ("a[0]", "3 is not a list", (0, 4)),
         ("t[0]", "'text' is not a list", (0, 4)),
         ("x[0]", "{channels: 64, height: 8, shape: [64, 8, 8]} is not a list", (0, 4)),
-        ("x.width", "no `width` in it", (0, 7)),
+        ("x.width", "no `width` in it", (2, 7)),
         ("a.width", "3 has no `.width`", (0, 7)),
         ("min()", "`min` of no values", (0, 5)),
         ("len()", "`len` needs a value", (0, 5)),

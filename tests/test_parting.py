@@ -279,9 +279,9 @@ class UNet:
     merges: list[Merge]
 
     def fits(self) -> bool:
-        """Whether each window has its image on the way down."""
+        """Whether each window has its image on the way down; a side of 1 is repeated in `add`."""
         layers = [layer for level in self.down for layer in level]
-        return all(min(chained(side, layers)) > 0 for side in self.net.size)
+        return all(min(chained(side, layers)) > 1 for side in self.net.size)
 
     def unfit(self) -> Drawn | None:
         """The first merge whose sides do not fit, if nothing was put into a branch."""

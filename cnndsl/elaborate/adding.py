@@ -103,6 +103,8 @@ class Adding(Naming):
         primary = next((arg.name for arg in cls.args.values() if arg.primary), "")
         written: dict[str, syntax.Arg] = {}
         for arg in args:
+            if isinstance(arg.value, syntax.Broken):
+                raise Poison
             name = arg.name or primary
             if isinstance(arg.value, syntax.Broken):
                 raise Poison  # told by the schema

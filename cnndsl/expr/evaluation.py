@@ -17,6 +17,7 @@ from cnndsl.expr.tree import (
     Missing,
     Outside,
     Unknown,
+    UnknownAttribute,
     UnknownName,
     Value,
     show,
@@ -106,8 +107,7 @@ def _attribute(expr: Expr, value: Value) -> Value:
     if isinstance(value, Mapping):
         if expr.value in value:
             return value[expr.value]
-        known = ", ".join(value)
-        raise ExprError(f"no `{expr.value}` in it", expr.start, expr.end, f"it has {known}")
+        raise UnknownAttribute(expr.value, value, expr.end)
     raise ExprError(f"{show(value)} has no `.{expr.value}`", expr.start, expr.end)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,15 @@ class UnknownFunction(ExprError):  # noqa: N818 - named for what it says
     def __init__(self, name: str, start: int, end: int) -> None:
         super().__init__(f"unknown function `{name}`", start, end)
         self.name = name
+
+
+class UnknownAttribute(ExprError):  # noqa: N818 - named for what it says
+    """A value is read by a name that it does not have; `known` are those that it has."""
+
+    def __init__(self, name: str, known: Iterable[str], end: int) -> None:
+        self.name, self.known = name, list(known)
+        help = f"it has {', '.join(self.known)}"
+        super().__init__(f"no `{name}` in it", end - len(name), end, help)
 
 
 class Exhausted(Exception):  # noqa: N818 - named for what it says
@@ -90,6 +99,13 @@ def names(expr: Expr) -> list[Expr]:
     """The names that an expression reads."""
     own = [expr] if expr.kind == "name" else []
     return own + [name for operand in expr.operands for name in names(operand)]
+
+
+def attributes(expr: Expr, of: str) -> list[tuple[str, int]]:
+    """The names by which an expression reads parts of a name, and where they begin."""
+    inner = [found for operand in expr.operands for found in attributes(operand, of)]
+    is_own = expr.kind == "attribute" and expr.operands[0].value == of
+    return [*inner, (expr.value, expr.end - len(expr.value))] if is_own else inner
 
 
 def show(value: Value, depth: int = 2) -> str:
