@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 
 import pytest
 from drawn import TANGLED
@@ -31,6 +32,7 @@ from cnndsl.diagram import (
 )
 from cnndsl.diagram.diff import compare
 from cnndsl.diagram.labels import label, title
+from cnndsl.diagram.links import shortcuts
 from cnndsl.diagram.plan import Box, Kind, Link, Plan
 from cnndsl.diagram.theme import Theme
 from cnndsl.graph import Graph
@@ -585,6 +587,78 @@ def test_without_a_renderer_the_dot_is_written(
     assert done.exit_code == 1
     assert "pip install" in done.stderr
     assert (tmp_path / "net.dot").read_text(encoding="utf-8").startswith("digraph")
+
+
+# --- long and large networks ---
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "relu",
+        "{conv: 3}",
+        "[{conv: 3}, relu]",
+        "[{conv: 3}, bn, relu, dropout]",
+        "{residual: relu}",
+        "{residual: [{conv: 3}, relu]}",
+        "{dense: {conv: 1}}",
+        "{add: [relu, tanh, []]}",
+        "{relu: {}, name: a$i}",
+    ],
+)
+def test_a_long_sequence_is_drawn_once(unit: str, tmp_path: Path) -> None:
+    """Each node is in one box, those of all rounds in the boxes of the first."""
+    graph = check(f"{{input: [3, 4, 4], body: {{for: {{i: 300}}, do: {unit}}}}}", tmp_path)
+    plan = make_plan(graph)
+    assert len(plan.boxes) <= 12
+    held = sorted(node for box in plan.boxes for node in box.nodes if box.kind is not Kind.OUTPUT)
+    assert held == [node.id for node in graph.nodes]
+    assert "textLength" in render(figure(graph), "svg").decode()
+
+
+def test_a_sequence_that_fits_is_drawn_as_it_is(tmp_path: Path) -> None:
+    graph = check("{input: [3, 4, 4], body: {repeat: 90, do: tanh}}", tmp_path)
+    assert len(make_plan(graph).boxes) == 92
+
+
+LARGE = {
+    "8,000 boxes": "{for: {i: 8200}, do: {conv: $(i % 90 + 1)}}",
+    "50,000 places within each other": "{add: [[], [tanh, " * 18
+    + "{for: {i: 1800}, do: {conv: {out: 3, kernel: $(2 * (i % 7) + 1), padding: $(i % 7)}}}"
+    + "]]}" * 18,
+}
+
+
+@pytest.mark.parametrize("limit", LARGE)
+def test_what_is_too_large_to_lay_out_is_told(limit: str, tmp_path: Path) -> None:
+    graph = check(f"{{input: [3, 4, 4], body: {LARGE[limit]}}}", tmp_path)
+    with pytest.raises(Oversize, match=f"the diagram has more than {limit}"):
+        figure(graph)
+
+
+def test_the_command_tells_what_is_too_large_to_lay_out(tmp_path: Path) -> None:
+    """The remedy is followed: text for Graphviz has no bound."""
+    path = tmp_path / "net.yaml"
+    path.write_text(TANGLED, encoding="utf-8")
+    for ending in ("svg", "html", "png"):
+        done = run(str(path), "-o", str(tmp_path / f"net.{ending}"))
+        assert done.exit_code == 1
+        assert "error[bound]: the diagram has wires that pass more than 8,000 places" in done.stderr
+        assert "write DOT" in done.stderr
+    assert run(str(path), "-o", str(tmp_path / "net.dot")).exit_code == 0
+
+
+def test_long_shortcuts_are_looked_for_within_bounds(tmp_path: Path) -> None:
+    """As many looks as nodes, times a constant; the first shortcuts are told, and all edges."""
+    skips = "{repeat: N, do: {add: [[], {from: a}]}}"
+    text = f"{{input: [3, 4, 4], body: [{{relu: {{}}, name: a}}, {skips}]}}"
+    graph = check(text.replace("N", "4000"), tmp_path)
+    begun = process_time()
+    found = shortcuts(graph)
+    assert process_time() - begun < 2
+    few = check(text.replace("N", "300"), tmp_path)
+    assert len(shortcuts(few)) == 299, "the first one adds a value to itself"
+    assert set(shortcuts(few)) <= set(found)
 
 
 # --- notebooks ---

@@ -163,15 +163,15 @@ def picture_or_fail(shown: Shown, look: Look, out: Path | None) -> bytes:
     from cnndsl.diagram.dot import write_dot
 
     theme, plan = THEMES[look.theme or "light"], plan_of(shown, look)
-    dot = str(write_dot(plan, theme, look.across).source).encode()
     if look.format == "dot":
-        return dot
+        return str(write_dot(plan, theme, look.across).source).encode()
     figure = make_figure(plan, across=look.across)
     try:
         return render(figure, look.format, theme)
     except RenderError as e:
         if out is not None:
-            write(out.with_suffix(".dot"), dot)
+            dot = str(write_dot(plan, theme, look.across).source)
+            write(out.with_suffix(".dot"), dot.encode())
             print(f"the diagram's text is in {out.with_suffix('.dot')}", file=sys.stderr)
         fail(e.message, e.help)
 

@@ -6,12 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cnndsl.diagram.columns import in_columns
+from cnndsl.diagram.errors import Oversize
 from cnndsl.diagram.geometry import PAD, TITLE, Block, Measures, Spot, last_entry, lay_out
 from cnndsl.diagram.labels import Label, Title, is_joint, label, title
 from cnndsl.diagram.plan import Box, Group, Item, Plan
 from cnndsl.diagram.routes import Line, Point, lines
 from cnndsl.diagram.structure import structure
 from cnndsl.diagram.wiring import nets
+
+MAX_BOXES = 8_000
+"""How many boxes a figure has at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,18 @@ def make_figure(plan: Plan, *, across: bool = False, columns: int | None = None)
 
 
 def measure(plan: Plan, across: bool) -> Measures:
-    """The sizes of all boxes and titles of a plan, and the structure of its groups."""
+    """The sizes of all boxes and titles of a plan, and the structure of its groups.
+
+    Raises Oversize where there are more boxes than MAX_BOXES.
+    """
+    if len(plan.boxes) > MAX_BOXES:
+        raise Oversize(f"more than {MAX_BOXES:,} boxes")
     found = nets(plan.items, plan.result)
     sizes = {box.id: (label(box).width, label(box).height) for box in plan.boxes}
     if not across:
+        by_id = {box.id: box for box in plan.boxes}
         for net in found.values():
-            sizes |= _even([box for box in plan.boxes if box.id in set(net.keys)], sizes)
+            sizes |= _even([by_id[key] for key in net.keys if key in by_id], sizes)
     titles = {group.id: title(group).width for group in plan.groups}
     return Measures(sizes, titles, found, {id: structure(net) for id, net in found.items()}, across)
 

@@ -83,10 +83,13 @@ class Folder:
             unit = members[place : place + period]
             if len(members) < LONG and not any(isinstance(m, Scope) for m in unit):
                 continue
-            for exact, least in ((True, 2), (False, MIN_GROWING)):
-                times = self.count(members, place, period, exact)
-                if times >= least and period * times > best[0] * best[1]:
-                    best = (period, times)
+            if self.outline(unit[0]) != self.outline(members[place + period]):
+                continue
+            times = self.count(members, place, period, exact=False)
+            if 1 < times < MIN_GROWING:
+                times = self.count(members, place, period, exact=True)
+            if times > 1 and period * times > best[0] * best[1]:
+                best = (period, times)
         return best
 
     def count(self, members: Sequence[Member], place: int, period: int, exact: bool) -> int:
@@ -97,7 +100,7 @@ class Folder:
         times = 1
         for here in range(place + period, len(members) - period + 1, period):
             unit = members[here : here + period]
-            same = [self.outline(m) for m in unit] == outline
+            same = all(self.outline(m) == own for m, own in zip(unit, outline, strict=True))
             begin = start + size * times
             if not same or not self.wired_alike(start, begin, size, exact):
                 break
@@ -108,9 +111,12 @@ class Folder:
 
     def change(self, node: Node) -> str:
         """What became of a node: repetitions are drawn once where the same became of all."""
-        mark, was = self.changes.marks.get(node.id), self.changes.was.get(node.id)
+        mark = self.changes.marks.get(node.id)
+        if not mark:
+            return ""
+        was = self.changes.was.get(node.id)
         links = [self.changes.edges.get((source, node.id)) for source in node.inputs]
-        return f" {mark} {was.op if was else None} {links}" if mark else ""
+        return f" {mark} {was.op if was else None} {links}"
 
     def wired_alike(self, first: int, begin: int, size: int, exact: bool) -> bool:
         """Whether the unit at `begin` is wired as the one before; `first` starts the run.

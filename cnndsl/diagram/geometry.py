@@ -113,7 +113,7 @@ class _Layout:
         """Put a block in another one, as long as there is no end of it."""
         self.moved += len(other.spots)
         if self.moved > MAX_MOVED:
-            raise Oversize(f"more than {MAX_MOVED} places within each other; no one could read it")
+            raise Oversize(f"more than {MAX_MOVED:,} places within each other")
         block.take(other, x, y)
 
     def net(self, id: str) -> Block:

@@ -65,24 +65,28 @@ def _rows(edges: Sequence[Edge], home: Mapping[str, str]) -> dict[str, Rows]:
         readers.setdefault(edge.source, []).append(edge.target)
         if edge.link is Link.MAIN:
             targets.setdefault((edge.source, home[edge.target]), []).append(edge.target)
+    number = {box: index for index, box in enumerate(home)}
     found: dict[str, Rows] = {}
     for (_, group), row in targets.items():
-        below = _below(readers, row)
+        below = _below(readers, row, number)
         free = tuple(box for box in row if box not in below)
         if len(free) > 1:
             found[group] = (*found.get(group, ()), free)
     return found
 
 
-def _below(readers: Mapping[str, Sequence[str]], start: Sequence[str]) -> set[str]:
-    """All boxes that are computed from these."""
+def _below(
+    readers: Mapping[str, Sequence[str]], start: Sequence[str], number: Mapping[str, int]
+) -> set[str]:
+    """The boxes that are computed from these, down to the last of them."""
     if len(start) < 2:
         return set()
+    last = max(number[box] for box in start)
     found: set[str] = set()
     ahead = list(start)
     while ahead:
         for target in readers.get(ahead.pop(), ()):
-            if target not in found:
+            if target not in found and number[target] <= last:
                 found.add(target)
                 ahead.append(target)
     return found

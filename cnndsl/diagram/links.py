@@ -15,6 +15,8 @@ MAX_SHORTCUT = 3
 """How many nodes a projection shortcut may have."""
 MAX_BODY = 100
 """How many nodes may lie beside it."""
+MAX_LOOKS, LOOKS = 100_000, 20
+"""How often nodes are looked at in search of shortcuts, and so often more for each node."""
 
 
 def reads(
@@ -36,31 +38,42 @@ def reads(
 
 
 def shortcuts(graph: Graph) -> dict[tuple[int, int], Link]:
-    """The edges between nodes, (source, reader), that go past the layers they are merged with."""
+    """The edges between nodes, (source, reader), that go past the layers they are merged with.
+
+    Where long ones are many, the later ones are not told from other edges.
+    """
     found: dict[tuple[int, int], Link] = {}
+    looks = MAX_LOOKS + LOOKS * len(graph.nodes)
     for node in graph.nodes:
         if node.op.family is Family.MERGE and len(node.inputs) > 1:
-            for source in _identities(graph, node):
+            passed, looked = _identities(graph, node, looks)
+            looks -= looked
+            for source in passed:
                 found[source, node.id] = Link.IDENTITY
             for edge in _projection(graph, node):
                 found[edge] = Link.PROJECTION
     return found
 
 
-def _identities(graph: Graph, merge: Node) -> list[int]:
-    """The inputs of a merge from which another of its inputs is computed."""
+def _identities(graph: Graph, merge: Node, looks: int) -> tuple[set[int], int]:
+    """The inputs of a merge from which another of its inputs is computed, found in so many looks.
+
+    Beside them, how many looks at nodes were taken; where they do not suffice, there are none.
+    """
     sources = set(merge.inputs)
     lowest = min(sources)
     ahead, seen = list(sources), set(sources)
-    passed: list[int] = []
+    passed = set[int]()
     while ahead:
+        if len(seen) > looks:
+            return set(), len(seen)
         for source in graph.nodes[ahead.pop()].inputs:
-            if source in sources and source not in passed:
-                passed.append(source)
+            if source in sources:
+                passed.add(source)
             if source >= lowest and source not in seen:
                 seen.add(source)
                 ahead.append(source)
-    return passed
+    return passed, len(seen)
 
 
 def _projection(graph: Graph, merge: Node) -> list[tuple[int, int]]:

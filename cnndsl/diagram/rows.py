@@ -67,7 +67,7 @@ class Rows:
             value = self.net.wires[number].value
             self.passed += max(0, end - start - 1)
             if self.passed > MAX_PASSED:
-                raise Oversize(f"wires that pass more than {MAX_PASSED} places of other boxes")
+                raise Oversize(f"wires that pass more than {MAX_PASSED:,} places of other boxes")
             places = tuple(via(self.name, value, index) for index in range(start + 1, end))
             for index, place in zip(range(start + 1, end), places, strict=True):
                 self.rows[index][place] = None
