@@ -1,10 +1,11 @@
-"""What stands in a file and cannot act: sections that nothing reads there, and empty mappings."""
+"""What stands in a file and cannot act: sections that nothing reads, empty mappings, idle nodes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cnndsl.diagnostics import Diagnostic, Report
+from cnndsl import syntax
+from cnndsl.diagnostics import Diagnostic, Report, Span
 from cnndsl.source import Entry, Located, Mapping, Scalar
 
 OF_NETWORKS = ("variants", "input", "inputs", "outputs", "init", "expect", "published", "train")
@@ -31,6 +32,17 @@ def _void(root: Mapping) -> Iterator[Entry]:
             if _is_empty(entry.value):
                 yield entry
             yield from (inner for inner in _entries(entry.value) if _is_empty(inner.value, False))
+    for recipe in _recipes(root.get("train")):
+        yield from (entry for entry in _entries(recipe) if _is_empty(entry.value, False))
+
+
+def _recipes(train: Located | None) -> Iterator[Located]:
+    """The mappings that hold sections of recipes: `train:` itself, its variants and recipes."""
+    if isinstance(train, Mapping):
+        yield train
+        for key in ("variants", "recipes"):
+            for entry in _entries(train.get(key)):
+                yield from _recipes(entry.value)
 
 
 def _is_empty(value: Located, null: bool = True) -> bool:
@@ -41,3 +53,29 @@ def _is_empty(value: Located, null: bool = True) -> bool:
 
 def _entries(value: Located | None) -> tuple[Entry, ...]:
     return value.entries if isinstance(value, Mapping) else ()
+
+
+def idle_node(node: syntax.Node) -> Iterator[tuple[str, Span, str]]:
+    """What of a node has no effect whatever the values are: the fact, its place and a help."""
+    match node:
+        case syntax.Residual(_, _, shortcut, syntax.Const(False)) if shortcut is not None:
+            yield "no shortcut is added: `skip` is false", shortcut.span, "leave one of them away"
+        case syntax.Merge(at, op, (_,)):
+            help = "write its nodes without it, or give a second branch"
+            yield f"`{op}` has one branch, and does nothing", at.span, help
+        case syntax.Seq(at, syntax.Body(())):
+            yield "`seq` has no nodes", at.span, "leave it away"
+        case syntax.For(at, columns, body):
+            if any(map(_no_rows, columns)):
+                yield "a loop of no rounds", at.span, "`when` leaves nodes out"
+            elif not body.nodes:
+                yield "a loop without nodes", at.span, "leave it away"
+
+
+def _no_rows(column: syntax.Arg) -> bool:
+    match column.value:
+        case syntax.Terms(items):
+            return not items
+        case syntax.Const(value):
+            return bool(value == 0)
+    return False

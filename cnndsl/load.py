@@ -213,6 +213,11 @@ class _References:
             self.report.error("name", message, base.value.span, help)
             return None
         variant = extended.variants.get(target.variant, ())
+        for param in spec.params:
+            if param.default is None:
+                message = f"`{param.name}` has a type here, and no value"
+                help = "the extended file declares it: give the value that it has in this one"
+                self.report.error("import", message, param.span, help)
         own = tuple(
             syntax.Arg(param.name, param.span, param.default)
             for param in spec.params

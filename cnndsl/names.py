@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 from types import MappingProxyType
 
 from cnndsl import syntax
@@ -17,6 +17,7 @@ from cnndsl.declared import Unknown, Written, renamed, tell_unknown
 from cnndsl.diagnostics import MAX_ERRORS, Diagnostic, Related, Report, Span
 from cnndsl.expr import KEYWORDS, Expr, attributes, names
 from cnndsl.hints import nearest_op
+from cnndsl.idle import idle_node
 from cnndsl.ops import registry
 from cnndsl.values import OF_X
 from cnndsl.words import IDENTIFIER, normal, qualified, skeleton
@@ -86,8 +87,8 @@ class _Checker:
     """The ops of the file, each with the arguments that all of its nodes give."""
     sources: list[syntax.Term] = field(default_factory=list)
     """What `from` says, outside of blocks, which see no inputs."""
-    idle: list[syntax.Body] = field(default_factory=list)
-    """Shortcuts that `skip: false` beside them leaves away."""
+    idle: list[tuple[str, Span, str]] = field(default_factory=list)
+    """Nodes that do nothing as they are written: what is told, the place, and the help."""
     any_op: bool = False
     """Whether a value says which op is called."""
     shapes: dict[str, tuple[str, Span]] = field(default_factory=dict)
@@ -117,9 +118,8 @@ class _Checker:
         for arg in self.unread_inputs() if all_blocks else ():
             help = f"start from it, as `from: {arg.name}`, or leave it away"
             report.warn("unused", f"nothing reads the input `{arg.name}`", arg.key, help)
-        for shortcut in self.idle:
-            message = "no shortcut is added: `skip` is false"
-            report.warn("unused", message, shortcut.span, "leave one of them away")
+        for message, span, help in self.idle:
+            report.warn("unused", message, span, help)
         for rule in self.spec.init:
             if all_blocks and not self.has_ops([rule.selector]):
                 message = f"no `{rule.selector}` is in this file, nor in one that it imports"
@@ -278,7 +278,15 @@ class _Checker:
 
     def body(self, body: syntax.Body, known: Known) -> None:
         for node in body.nodes:
+            self.idle += idle_node(node)
             self.node(node, known)
+        for node, following in pairwise(body.nodes):
+            at = following.at
+            unnamed = isinstance(node, syntax.Take) and node.at.name is None
+            if unnamed and node.at.source and at.source and not at.when:
+                help = "leave it away, or give it a `name` and read that"
+                message = "nothing reads this value: the next node starts from another"
+                self.idle.append((message, node.at.source.span, help))
 
     def node(self, node: syntax.Node, known: Known) -> None:
         at = node.at
@@ -306,8 +314,6 @@ class _Checker:
                 self.body(body, known)
                 self.body(shortcut or syntax.Body((), at.span), known)
                 self.terms((skip,), known)
-                if shortcut and isinstance(skip, syntax.Const) and skip.value is False:
-                    self.idle.append(shortcut)
             case syntax.For(_, columns, body):
                 for column in columns:
                     self.reserved(column.name, column.key)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Report, Span, suggest
+from cnndsl.diagnostics import Related, Report, Span, suggest
 from cnndsl.expr import FUNCTIONS, Expr, ExprError, UnknownFunction, template
 from cnndsl.source import Entry, Located, Mapping, Scalar, Sequence, plain
 from cnndsl.words import BLOCK, normal, qualified
@@ -109,9 +109,14 @@ class _Parser:
         return str(value.value) if isinstance(value, Scalar) and value.value is not None else ""
 
     def inputs(self, root: Mapping) -> tuple[syntax.Arg, ...]:
-        single = root.index.get("input")
+        single, several = root.index.get("input"), root.index.get("inputs")
         if single is None:
             return self.args(root.get("inputs"))
+        if several is not None:
+            message = "a file has `input` or `inputs`, not both"
+            related = (Related("the other one stands", single.key.span),)
+            help = "write each input with its name under `inputs`"
+            self.report.error("structure", message, several.key.span, help, related=related)
         return (syntax.Arg("input", single.key.span, self.term(single.value)),)
 
     def block(self, key: Scalar, value: Mapping) -> syntax.Block:

@@ -221,10 +221,79 @@ SEGMENTS = "inputs: {a: [3, 8, 8], b: [3, 8, 8]}\n"
             "expect: {v: {shapes: {}}}\npublished: {v: {}}",
             ["4:14 `shapes` says nothing", "5:13 `v` says nothing"],
         ),
+        (
+            "input: [3, 8, 8]\nvariants: {v: {}}\nbody: [relu]\n"
+            "train: {optimizer: {}, variants: {v: {data: {}}}, recipes: {r: {augment: {}}, s: {}}}",
+            ["4:9 `optimizer`", "4:39 `data`", "4:65 `augment`"],
+        ),
     ],
 )
 def test_what_cannot_act(text: str, expected: list[str], told: Told) -> None:
-    assert told(text) == expected
+    assert [line.removesuffix(" says nothing") for line in told(text)] == [
+        line.removesuffix(" says nothing") for line in expected
+    ]
+
+
+# Nodes that do nothing as they are written.
+
+ON = "input: [4, 8, 8]\nparams: {n: 0, l: [1]}\nlet: {m: $(n + sum(l))}\n"
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        ("{from: input}, {from: c}", "42 nothing reads this value: the next node starts from"),
+        ("{from: input, name: y}, {from: c}, {add: [[], {from: y}]}", ""),
+        ("{from: input}, {from: c, when: $(n < 1)}", ""),
+        ("{from: input}, {add: [[], {from: c}]}", ""),
+        ("{add: [{from: input}, [{from: input}, {from: c}]]}", "65 nothing reads this value"),
+        ("{repeat: 0, do: relu}", "36 a loop of no rounds"),
+        ("{for: {i: 0}, do: {conv: $(i + 1)}}", "36 a loop of no rounds"),
+        ("{for: {i: []}, do: {conv: $i}}", "36 a loop of no rounds"),
+        ("{repeat: $n, do: relu}", ""),
+        ("{for: {i: []}, do: relu, when: $(n > 0)}", "36 a loop of no rounds"),
+        ("{repeat: 2, do: []}", "36 a loop without nodes"),
+        ("{seq: []}", "36 `seq` has no nodes"),
+        ("{seq: [], name: y}", "36 `seq` has no nodes"),
+        ("{add: [relu]}", "36 `add` has one branch, and does nothing"),
+        ("{mul: {a: relu}}", "36 `mul` has one branch, and does nothing"),
+        ("{concat: [[relu, tanh]]}", "36 `concat` has one branch, and does nothing"),
+        ("{split: [relu]}", "36 `split` has one branch, and does nothing"),
+        ("{add: [relu, {tanh: , when: $(n > 0)}]}", ""),
+        ("{dense: relu}, {residual: relu}", ""),
+    ],
+)
+def test_nodes_that_do_nothing(node: str, expected: str, told: Told) -> None:
+    found = told(f"{ON}body: [{{conv: $(4 * m), name: c}}, {node}]\n")
+    if not expected:
+        assert found == []
+        return
+    [line] = found
+    assert line.startswith(f"4:{expected}")
+
+
+def test_a_contract_on_an_input(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "input: [3, 8, 8]\nbody: [relu, {add: [[], {from: input, shape: [9, 8, 8]}]}]\n"
+    )
+    with pytest.raises(cnndsl.SpecError, match="the spec says"):
+        cnndsl.check(path)
+
+
+def test_one_of_input_and_inputs(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text("input: [3, 8, 8]\ninputs: {a: [3, 9, 9]}\nbody: [relu]\n")
+    with pytest.raises(cnndsl.SpecError, match=r"2:1: error.*not both"):
+        cnndsl.check(path)
+
+
+def test_an_extending_file_gives_values(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.with_name("base.yaml").write_text("input: [3, 8, 8]\nparams: {w: 2}\nbody: [{conv: $w}]\n")
+    path.write_text("extends: base.yaml\nparams: {w: int}\n")
+    with pytest.raises(cnndsl.SpecError, match=r"2:10: error.*`w` has a type here, and no value"):
+        cnndsl.check(path)
 
 
 SECTIONS = {
