@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Related, Report, Span, suggest, typo
@@ -19,7 +19,18 @@ class Written:
     block: str = ""
     column: bool = False
     """Whether it is a column of a loop."""
+    items: tuple[Span, ...] = ()
+    """Of a literal list."""
     read: bool = False
+    taken: set[int | None] = field(default_factory=set)
+    """The items that are read by their numbers; None stands for all of them."""
+
+    @property
+    def left(self) -> list[Span]:
+        """The items that nothing reads, of a list that is read."""
+        if None in self.taken or not self.read:
+            return []
+        return [span for number, span in enumerate(self.items) if number not in self.taken]
 
 
 @dataclass(frozen=True)

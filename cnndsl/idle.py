@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Diagnostic, Report, Span
 from cnndsl.source import Entry, Located, Mapping, Scalar
+from cnndsl.words import normal
 
 OF_NETWORKS = ("variants", "input", "inputs", "outputs", "init", "expect", "published", "train")
 """Sections of a network, which those who import a file do not take with its blocks."""
@@ -79,3 +80,17 @@ def _no_rows(column: syntax.Arg) -> bool:
         case syntax.Const(value):
             return bool(value == 0)
     return False
+
+
+def unread_inputs(spec: syntax.Spec, sources: Sequence[syntax.Term]) -> list[syntax.Arg]:
+    """The inputs that no `from` outside of blocks names, without the one that the body begins with.
+
+    An expression may name any of them.
+    """
+    assert spec.body is not None
+    named = [normal(str(source.value)) for source in sources if isinstance(source, syntax.Const)]
+    if len(named) < len(sources):
+        return []
+    first = next(iter(spec.body.nodes), None)
+    begins = first is None or first.at.source is None or first.at.when is not None
+    return [arg for arg in spec.inputs[1 if begins else 0 :] if arg.name not in named]

@@ -199,6 +199,17 @@ class _Rules:
             self.known[selector] = own, own | {name for node in alike for name in _possible(node)}
         return self.known[selector]
 
+    def tell_idle(self, rule: syntax.Init) -> None:
+        """Warn of arguments that change nothing beside others, which no expression decides."""
+        literal = {a.name: a.value.value for a in rule.args if isinstance(a.value, syntax.Const)}
+        if literal.keys() >= {"nonlinearity"} & {arg.name for arg in rule.args}:
+            for arg in rule.args:
+                idle = arg.name in idle_args(rule.scheme, literal)
+                if idle and literal.get(arg.name) != 0:  # the default may be written
+                    told = f"`nonlinearity: {literal['nonlinearity']}`"
+                    message = f"{rule.scheme}.{arg.name} changes nothing beside {told}"
+                    self.report.warn("unused", message, arg.key, "leave it away")
+
     def call(self, rule: syntax.Init) -> Call:
         kinds = SCHEMES[rule.scheme]
         evaluator, env = Evaluator(self.report), Env(self.home)
@@ -210,9 +221,16 @@ class _Rules:
             except Reject as e:
                 message = f"{rule.scheme}.{arg.name}: {e.message}"
                 evaluator.wrong("value", message, arg.value, env, mend(value), e.item)
+        self.tell_idle(rule)
         if rule.scheme == "constant" and values[0][1] in (0, 1):
             return Call("nn.init.zeros_" if values[0][1] == 0 else "nn.init.ones_")
         return Call(f"nn.init.{rule.scheme}_", (), tuple(values))
+
+
+def idle_args(scheme: str, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The arguments of a scheme that change nothing beside the others, as PyTorch has it."""
+    gain = values.get("nonlinearity", "leaky_relu")
+    return ("a",) if scheme.startswith("kaiming") and gain != "leaky_relu" else ()
 
 
 def _possible(node: Node) -> Iterable[str]:

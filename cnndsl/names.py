@@ -15,12 +15,12 @@ from types import MappingProxyType
 from cnndsl import syntax
 from cnndsl.declared import Unknown, Written, renamed, tell_unknown
 from cnndsl.diagnostics import MAX_ERRORS, Diagnostic, Related, Report, Span
-from cnndsl.expr import KEYWORDS, Expr, attributes, names
+from cnndsl.expr import KEYWORDS, Expr, attributes, items_read, names
 from cnndsl.hints import nearest_op
-from cnndsl.idle import idle_node
+from cnndsl.idle import idle_node, unread_inputs
 from cnndsl.ops import registry
 from cnndsl.values import OF_X
-from cnndsl.words import IDENTIFIER, normal, qualified, skeleton
+from cnndsl.words import IDENTIFIER, qualified, skeleton
 
 
 def check_names(spec: syntax.Spec, report: Report) -> syntax.Spec:
@@ -108,6 +108,8 @@ class _Checker:
         for item in self.written:
             if not item.read and (not item.block or (all_blocks and item.block not in self.values)):
                 report.warn("unused", f"nothing reads {item.what}", item.span, item.help)
+            for span in item.left:
+                report.warn("unused", f"nothing reads this item of {item.what}", span, item.help)
         for name, block in self.spec.blocks.items():
             if all_blocks and name not in self.used | self.values:
                 help = f"call it, as in `- {name}: {{}}`, or leave it away"
@@ -115,7 +117,7 @@ class _Checker:
         for op, args in self.spec.defaults.items():
             if args and not self.any_op:
                 self.tell_defaults(op, args, report)
-        for arg in self.unread_inputs() if all_blocks else ():
+        for arg in unread_inputs(self.spec, self.sources) if all_blocks else ():
             help = f"start from it, as `from: {arg.name}`, or leave it away"
             report.warn("unused", f"nothing reads the input `{arg.name}`", arg.key, help)
         for message, span, help in self.idle:
@@ -136,17 +138,6 @@ class _Checker:
             if name in self.ops[op]:
                 message = f"each `{op}` of this file gives `{name}` itself"
                 report.warn("unused", message, arg.key, "leave the default away")
-
-    def unread_inputs(self) -> list[syntax.Arg]:
-        """The inputs that no `from` names, without the first one where the body begins with it."""
-        assert self.spec.body is not None
-        named = [normal(str(s.value)) for s in self.sources if isinstance(s, syntax.Const)]
-        if len(named) < len(self.sources):
-            return []
-        first = next(iter(self.spec.body.nodes), None)
-        begins = first is None or first.at.source is None or first.at.when is not None
-        inputs = self.spec.inputs[1:] if begins else self.spec.inputs
-        return [arg for arg in inputs if arg.name not in named]
 
     def has_ops(self, selectors: Iterable[str]) -> bool:
         """Whether those of the selectors that are ops are somewhere in the file."""
@@ -227,7 +218,9 @@ class _Checker:
                 if param.type == "block":
                     self.block_value(param.default)
             what = f"the parameter `{param.name}`" + (f" of {block}" if block else "")
-            known[param.name] = self.declare(what, param.span, _read(param.name), block)
+            written = self.declare(what, param.span, _read(param.name), block)
+            written.items = () if block else _items(param.default)
+            known[param.name] = written
         return known
 
     def block_value(self, term: syntax.Term) -> None:
@@ -241,7 +234,9 @@ class _Checker:
             self.reserved(item.name, item.key)
             self.term(item.value, known)
             what = f"the value `{item.name}`" + (f" of {block}" if block else "")
-            known[item.name] = self.declare(what, item.key, _read(item.name))
+            written = self.declare(what, item.key, _read(item.name))
+            written.items = () if block else _items(item.value)
+            known[item.name] = written
         return known
 
     def reserved(self, name: str, span: Span) -> None:
@@ -408,6 +403,9 @@ class _Checker:
             if part not in OF_X:
                 span = term.span.inside(term.text, start, start + len(part))
                 self.error("expression", f"no `{part}` in it", span, part, OF_X)
+        for word, item in items_read(expr):
+            if declared := known.get(word):
+                declared.taken.add(item)
         for name in names(expr):
             if declared := known.get(name.value):
                 declared.read = True
@@ -425,6 +423,11 @@ def _primary(op: str) -> str:
     """The argument that an op's short form gives."""
     cls = registry().get(op)
     return next((arg.name for arg in cls.args.values() if arg.primary), "") if cls else ""
+
+
+def _items(term: syntax.Term | None) -> tuple[Span, ...]:
+    """Where the items of a literal list are written."""
+    return tuple(item.span for item in term.items) if isinstance(term, syntax.Terms) else ()
 
 
 def _read(name: str) -> str:

@@ -240,6 +240,7 @@ def test_pipes_may_close_early() -> None:
         (["draw", "lenet", "-o", "m.foo"], 2, "no format `foo`"),
         (["draw", "lenet", "-o", "m.svg", "--format", "png"], 2, "--format says png"),
         (["compare", "lenet", "-o", "m.foo"], 2, "no format `.foo`"),
+        (["compare", "lenet", "--profile", "--sort", "macs"], 2, "order networks"),
         (["export", "lenet", "-o", "m.foo"], 2, "no format `.foo`"),
         (["schema", "-o", "m.yaml"], 2, "a schema ends in .json"),
         (["import", "torchvision:alexnet", "-o", "m.py"], 2, "a spec ends in .yaml or .yml"),

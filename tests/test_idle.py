@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import cnndsl
+from cnndsl.init import SCHEMES, idle_args
 from cnndsl.ops import registry
 from cnndsl.ops.base import Call, Op, Reject
 from cnndsl.ops.kinds import Choice, Either, Items, Kind, Nothing, Number, Truth
@@ -23,7 +24,7 @@ PUBLIC = {name: op for name, op in registry().items() if not op.internal}
 SHAPES = [(4, 7, 8), (4, 6, 7), (4, 6), (12,)]
 """Of one sample, of each rank; sides that windows and strides divide, and others."""
 REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError, ZeroDivisionError, Reject)
-MOST = 6
+MOST = 3
 """How many choices of the other arguments are judged by default."""
 
 
@@ -167,6 +168,38 @@ NEEDED = {("upsample", "scale"), ("upsample", "size")}
 """Arguments of which one must be given."""
 
 
+# Arguments of initial values.
+
+SCHEME_ARGS = [(scheme, name) for scheme, kinds in SCHEMES.items() for name in kinds]
+
+
+def filled(scheme: str, values: dict[str, Any]) -> Tensor | None:
+    torch.manual_seed(0)
+    try:
+        weight: Tensor = getattr(nn.init, f"{scheme}_")(torch.empty(6, 5), **values)
+    except REFUSALS:
+        return None
+    return weight
+
+
+@pytest.mark.parametrize(("scheme", "name"), SCHEME_ARGS)
+def test_arguments_of_schemes(scheme: str, name: str) -> None:
+    kinds = SCHEMES[scheme]
+    others = {n: [*values_of(kind), None] for n, kind in kinds.items() if n != name}
+    judged = 0
+    for chosen in itertools.product(*others.values()):
+        given = {n: v for n, v in zip(others, chosen, strict=True) if v is not None}
+        made = [filled(scheme, {**given, name: value}) for value in values_of(kinds[name])]
+        taken = [weight for weight in made if weight is not None]
+        constant = 0 in (given.get("std"), given.get("gain")) or given.get("a", 0) == given.get("b")
+        if len(taken) < 2 or constant:
+            continue
+        idle = all(torch.equal(taken[0], weight) for weight in taken)
+        assert idle == (name in idle_args(scheme, given)), (scheme, name, given)
+        judged += 1
+    assert judged
+
+
 # What is told of a spec.
 
 CONV = "conv: {out: 8, kernel: 3, padding_mode: reflect"
@@ -206,6 +239,18 @@ CONV = "conv: {out: 8, kernel: 3, padding_mode: reflect"
             "body: [{repeat: 3, do: {use: stochastic_depth, with: {p: 0, mode: batch}}}]",
             ["2:61 stochastic_depth.mode `p: 0`"],
         ),
+        # initial values
+        (
+            "body: [{conv: 3}]\n"
+            "init: {conv: {weight: {kaiming_normal: {a: 1, nonlinearity: relu}}}}",
+            ["3:41 kaiming_normal.a `nonlinearity: relu`"],
+        ),
+        (
+            "params: {n: relu}\nbody: [{conv: 3}]\n"
+            "init: {conv: {weight: {kaiming_normal: {a: 1, nonlinearity: $n}}}}",
+            [],
+        ),
+        ("body: [{conv: 3}]\ninit: {conv: {weight: {kaiming_normal: {a: 1}}}}", []),
     ],
 )
 def test_idle_arguments_are_told(text: str, told: list[str], tmp_path: Path) -> None:

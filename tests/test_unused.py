@@ -481,6 +481,54 @@ train:
     assert told(text, "v") == ["10:30 freeze: no parameter fits `q`", *shared]
 
 
+@pytest.mark.parametrize(
+    ("train", "expected"),
+    [
+        ("{lr_scale: {a: 2, 'a.*': 3}}", ["3:20 lr_scale: the factor of `a` holds"]),
+        ("{lr_scale: {'*': 2, a: 3}}", []),
+        ("{lr_scale: {'*': 2, a: 3, b: 3, n: 3}}", ["3:20 lr_scale: the factor of `*` holds"]),
+        ("{lr_scale: {a: 2}, freeze: [a]}", ["3:20 lr_scale: the factor of `a` holds"]),
+        ("{lr_scale: {a: 2}, freeze: [a.bias]}", []),
+        ("{freeze: [a, b, n]}", ["3:17 freeze: no parameter is left to train"]),
+        ("{freeze: ['*'], lr_scale: {a: 2}}", ["3:17 freeze: no parameter is left to train"]),
+    ],
+)
+def test_factors_that_hold_for_nothing(train: str, expected: list[str], told: Told) -> None:
+    found = told(f"{OWN}train: {train}\n")
+    assert len(found) == len(expected)
+    assert all(line.startswith(words) for line, words in zip(found, expected, strict=True))
+
+
+# Items of lists.
+
+
+@pytest.mark.parametrize(
+    ("readers", "left"),
+    [
+        ('{conv: $w.0}, {conv: "$(w[2])"}', [1]),
+        ("{conv: $w.0}", [1, 2]),
+        ('{conv: $w.0}, {conv: "$(w[-1])"}', []),
+        ("{conv: $w.0}, {for: {i: $w}, do: {conv: $i}}", []),
+        ('{for: {i: 2}, do: {conv: "$(w[i])"}}', []),
+        ("{conv: $w.0}, {conv: $(sum(w))}", []),
+        ('{conv: "$(w[0] + w[1] + w[2])"}', []),
+        ("relu", None),
+    ],
+)
+@pytest.mark.parametrize("where", ["params", "let"])
+def test_items_that_nothing_reads(
+    where: str, readers: str, left: list[int] | None, told: Told
+) -> None:
+    what = {"params": "parameter", "let": "value"}[where]
+    found = told(f"input: [3, 8, 8]\n{where}: {{w: [4, 5, 6]}}\nbody: [{readers}]\n")
+    start = len(where) + len(": {w: [") + 1
+    if left is None:
+        assert found == [f"2:{start - 4} nothing reads the {what} `w`"]
+    else:
+        said = f"nothing reads this item of the {what} `w`"
+        assert found == [f"2:{start + 3 * item} {said}" for item in left]
+
+
 # Branches that `when` leaves out.
 
 KEPT = {"conv": "{conv: 12}", "two": "[{conv: 12}, relu]", "identity": "[]"}

@@ -56,6 +56,8 @@ def compare(
         usage("name the networks to compare, or `--all`")
     if out is not None and out.suffix.lower() not in ENDINGS:
         usage(f"no format `{out.suffix}`: one of {', '.join(ENDINGS)}")
+    if profile and (sort is not None or reverse):
+        usage("`--sort` and `--reverse` order networks, and `--profile` shows the parts of one")
     with told(failure(as_json, "parts" if profile else "networks")):
         values = requested(set, input)
     if profile:

@@ -12,7 +12,13 @@ from cnndsl.diagnostics import Report, Span, suggest
 from cnndsl.expr import Exhausted, Meter
 from cnndsl.graph import Graph
 from cnndsl.recipe import Recipe, merge, misfits, spread, unread
-from cnndsl.recipe.patterns import patterns_of, unfitting, whereabouts
+from cnndsl.recipe.patterns import (
+    all_frozen,
+    patterns_of,
+    unfitting,
+    whereabouts,
+    without_effect,
+)
 from cnndsl.values import Env, Evaluator, Poison, public
 
 Recipes = dict[str, dict[str, Any]]
@@ -66,12 +72,22 @@ def tell_unfitting(settings: Settings, graph: Graph, report: Report) -> None:
         own = chosen(settings, recipe, graph.variant)
         patterns = [] if values.get("params") else [*patterns_of(values)]
         with suppress(Exhausted):
-            meter.spend(len(patterns) * len(names))
-            for key, pattern in unfitting(patterns, names):
+            meter.spend(len(patterns) ** 2 * len(names))
+            strange = [*unfitting(patterns, names)]
+            for key, pattern in strange:
                 if pattern.split(".")[0] not in graph.dropped:
                     message = f"{key}: no parameter fits `{pattern}`"
                     place = _written(own, (key,), pattern)
                     report.warn("unused", message, place, whereabouts(names))
+            if names and all_frozen(values, names):
+                message = "freeze: no parameter is left to train"
+                report.warn("unused", message, _written(own, ("freeze",), ""), "name fewer of them")
+                continue
+            for pattern in without_effect(values, names) if patterns else ():
+                if ("lr_scale", pattern) not in strange:
+                    message = f"lr_scale: the factor of `{pattern}` holds for no parameter"
+                    help = "a later pattern has its own, or they are frozen: leave it away"
+                    report.warn("unused", message, _written(own, ("lr_scale",), pattern), help)
         stages = () if values.get("params") else (values.get("layerwise") or {}).get("stages") or ()
         for stage in stages:
             if stage not in graph.values:

@@ -21,6 +21,7 @@ from cnndsl.expr.tree import (
     UnknownName,
     Value,
     attributes,
+    items_read,
     names,
     show,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "attributes",
     "divisible",
     "evaluate",
+    "items_read",
     "names",
     "oversize",
     "parse",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,18 @@ def names(expr: Expr) -> list[Expr]:
     """The names that an expression reads."""
     own = [expr] if expr.kind == "name" else []
     return own + [name for operand in expr.operands for name in names(operand)]
+
+
+def items_read(expr: Expr) -> Iterator[tuple[str, int | None]]:
+    """The names that an expression reads, each with the one item of it that is read, or None."""
+    item = expr.operands[1].value if expr.kind == "index" else None
+    if expr.kind == "name":
+        yield str(expr.value), None
+    elif type(item) is int and expr.operands[0].kind == "name":
+        yield str(expr.operands[0].value), item
+    else:
+        for operand in expr.operands:
+            yield from items_read(operand)
 
 
 def attributes(expr: Expr, of: str) -> list[tuple[str, int]]:

@@ -29,6 +29,24 @@ def unfitting(
             yield key, pattern
 
 
+def all_frozen(values: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Whether `freeze` leaves no parameter to train."""
+    frozen = values.get("freeze") or ()
+    return all(any(fits(pattern, name) for pattern in frozen) for name in names)
+
+
+def without_effect(values: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    """The patterns of `lr_scale` of which no factor holds: a later one does, or all is frozen."""
+    frozen = values.get("freeze") or ()
+    moving = [name for name in names if not any(fits(pattern, name) for pattern in frozen)]
+    factors = list(values.get("lr_scale") or ())
+    for index, pattern in enumerate(factors):
+        own = [name for name in moving if fits(pattern, name)]
+        later = factors[index + 1 :]
+        if all(any(fits(other, name) for other in later) for name in own):
+            yield pattern
+
+
 def whereabouts(names: Iterable[str]) -> str:
     """Where parameters lie, as a help for patterns."""
     scopes = sorted({name.rpartition(".")[0] for name in names})

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cnndsl.recipe import Recipe
-from cnndsl.recipe.patterns import fits, patterns_of, unfitting, whereabouts
+from cnndsl.recipe.patterns import all_frozen, fits, patterns_of, unfitting, whereabouts
 from cnndsl.training.errors import TrainError
 
 NORMS = (
@@ -39,7 +39,7 @@ def check_patterns(names: Sequence[str], recipe: Recipe) -> None:
     wrong = [f"train.{key}: no parameter fits `{one}`" for key, one in unfitting(given, names)]
     if wrong:
         raise TrainError("\n".join(wrong), whereabouts(names))
-    if all(any(fits(p, name) for p in recipe.freeze or ()) for name in names):
+    if all_frozen({"freeze": recipe.freeze}, names):
         raise TrainError("`train.freeze` leaves no parameter to train", "name fewer of them")
 
 
