@@ -83,6 +83,11 @@ def read(term: syntax.Formula | syntax.Text, env: Env, fault: ExprError) -> Writ
     return None if found.span == term.span and not found.related else found
 
 
+def reader(term: syntax.Term, path: Path) -> Span:
+    """The place of a term that reads a value: of the item at `path`, if it is a list of terms."""
+    return _item(term, path)[0].span
+
+
 def _item(term: syntax.Term, path: Path) -> tuple[syntax.Term, Path]:
     while path and isinstance(term, syntax.Terms) and _within(path[0], len(term.items)):
         term, path = term.items[path[0]], path[1:]

@@ -26,7 +26,7 @@ from cnndsl.expr import (
 )
 from cnndsl.expr.tree import MAX_WORK
 from cnndsl.ops.base import Shape
-from cnndsl.provenance import Origin, Path, Written, read, written
+from cnndsl.provenance import Origin, Path, Written, read, reader, written
 from cnndsl.words import qualified
 
 MISSING = Missing()
@@ -227,10 +227,11 @@ class Evaluator:
         `path` is the item at fault of a list, `more` further places.
         """
         where = written(term, env, path)
+        reads = reader(term, path)
         if mend(where.value):
-            self.miswritten(code, message, where, term.span, env, more)
+            self.miswritten(code, message, where, reads, env, more)
         elsewhere = not term.span.covers(where.span)
-        related = (Related("read", term.span),) if elsewhere else ()
+        related = (Related("read", reads),) if elsewhere else ()
         related = (*related, *more, *where.related)
         self.report.error(
             code, message, where.span, help, env.frames, related, distinct=elsewhere or bool(more)
@@ -244,14 +245,14 @@ class Evaluator:
         code: str,
         message: str,
         where: Written,
-        reader: Span,
+        reads: Span,
         env: Env,
         more: tuple[Related, ...] = (),
     ) -> NoReturn:
         """Report a text that was meant as another value, once, whatever reads it."""
         place = where.related[-1].span if where.related else where.span
         if not self.report.is_wrong(place):
-            related = () if reader.covers(place) else (Related("read", reader),)
+            related = () if reads.covers(place) else (Related("read", reads),)
             help = mend(where.value)
             self.report.error(code, message, place, help, env.frames, (*related, *more))
             self.report.accuse(place)

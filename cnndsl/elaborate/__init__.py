@@ -7,6 +7,7 @@ silent, all others go on, so that one run tells all independent mistakes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -253,7 +254,8 @@ class _Network(Walking):
                 told, span = f"no value is named `{source}`", head.source.span
                 if not self.told_absent(told, source, [source], span):
                     help = suggest(source, list(self.values))
-                    self.report.error("name", told, span, help)
+                    with suppress(Poison):
+                        self.evaluator.wrong("name", told, head.source, Env(self.home), help)
         for head, _ in self.pending:
             if head.name == min(_circle(head.name, starts), key=list(starts).index, default=""):
                 message = f"the output `{head.name}` starts from itself"

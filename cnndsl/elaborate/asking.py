@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Related, Report, Span
@@ -61,18 +61,19 @@ class Asking:
 
     def shape_of(self, term: syntax.Term, env: Env) -> Shape:
         value = self.evaluator.value(term, env)
-        whole = isinstance(value, list) and all(
-            isinstance(n, int | float)
-            and not isinstance(n, bool)
-            and 1 <= n <= 10**9
-            and n == n // 1
-            for n in value
-        )
-        if not whole or not 1 <= len(value) <= 4:
+        sizes = value if isinstance(value, list) else []
+        wrong = [index for index, size in enumerate(sizes) if not _is_size(size)]
+        if wrong or not 1 <= len(sizes) <= 4:
             message = f"a shape is a list of positive integers, found {show(value)}"
-            self.evaluator.wrong("value", message, term, env, mend(value))
-        return Shape(int(n) for n in value)
+            path = tuple(wrong) if len(wrong) == 1 else ()
+            self.evaluator.wrong("value", message, term, env, mend(value), path)
+        return Shape(int(size) for size in sizes)
 
     def fail(self, code: str, message: str, span: Span, place: Place, help: str = "") -> NoReturn:
         self.report.error(code, message, span, help, place.env.frames)
         raise Poison
+
+
+def _is_size(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 1 <= value <= 10**9 and value == value // 1

@@ -84,21 +84,17 @@ class Naming(Asking):
         fault = SEGMENT.fault(name)
         if len(name) > MAX_WORD:
             message = f"a name of {len(name)} characters; at most {MAX_WORD}"
-            self.report.error("bound", message, term.span, "", env.frames)
-            raise Poison
+            self.evaluator.wrong("bound", message, term, env)
         if fault:
-            message = f"{fault}, found {show(name)}"
-            self.report.error("name", message, term.span, "", env.frames)
-            raise Poison
-        self.attribute(name, "name", term.span, env)
+            self.evaluator.wrong("name", f"{fault}, found {show(name)}", term, env)
+        self.attribute(name, "name", term, env)
         return name
 
-    def attribute(self, word: str, what: str, span: Span, env: Env) -> None:
+    def attribute(self, word: str, what: str, term: syntax.Term, env: Env) -> None:
         """Refuse a word that cannot be the name of a module's child."""
         if taken := taken_as(word):
             message = f"`{word}` is {taken}; choose another {what}"
-            self.report.error("name", message, span, "", env.frames)
-            raise Poison
+            self.evaluator.wrong("name", message, term, env)
 
     def lookup(self, term: syntax.Term, place: Place) -> Ref:
         """The value that `from` names: in this scope or one around it, up to the block's."""
@@ -118,7 +114,8 @@ class Naming(Asking):
         message = f"no value before this is named `{name}`"
         if self.told_absent(message, name, paths, term.span, place.env.frames):
             raise Poison
-        self.fail("name", message, term.span, place, self.whereabouts(name, place.scope))
+        help = self.whereabouts(name, place.scope)
+        self.evaluator.wrong("name", message, term, place.env, help)
 
     def leave_out(self, node: syntax.Node, place: Place, label: str = "") -> None:
         """Note the name of a node that `when` leaves out."""

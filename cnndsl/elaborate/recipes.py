@@ -128,7 +128,7 @@ def _recipe(
     lost = []
     for setting in settings:
         try:
-            value = evaluator.value(setting.value, env)
+            value = _value(setting, evaluator, env)
         except Poison:
             lost.append(setting.path)
             continue
@@ -147,6 +147,15 @@ def _recipe(
             at = _key(settings, list(places)[place], misfit.path)
             report.error("unused", told, at, misfit.help)
     return values
+
+
+def _value(setting: syntax.Setting, evaluator: Evaluator, env: Env) -> Any:
+    """The value of a setting; one for a parameter of the file has that one's type."""
+    types = {param.name: param.type for param in env.home.spec.params}
+    if setting.path[0] == "params" and setting.path[1:] and setting.path[1] in types:
+        name = setting.path[1]
+        evaluator.typed(setting.value, env, types[name], f"`{name}`")
+    return evaluator.value(setting.value, env)
 
 
 def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Walking(Merging):
         if not label:
             return self.body(body, x, place)
         try:
-            self.attribute(label, "label", span, place.env)
+            self.attribute(label, "label", syntax.Const(label, span), place.env)
         except Poison:
             word = next(map(word_of, body.nodes), "")
             self.reaching.fails(place.scope.join(label), word, (x,), span)
