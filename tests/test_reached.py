@@ -171,6 +171,8 @@ def test_the_first_that_fails(body: str, before: list[str], failed: str, tmp_pat
     [
         "input: [2, 8, 8]\nbody: [relu, {conv: {out: 8, kernal: 3}}, relu]\n",
         "input: [2, 8, 8]\nbody: [relu, rellu, relu]\n",
+        "input: [2, 8, 8]\nbody: [rellu, {conv: $(2 - 2)}]\n",
+        "input: [2, 8, 8]\nbody: [{bn: , name: a}, {bn: , name: a}, {conv: {kernal: 3}}, relu]\n",
         "input: [2, 8, 8]\nbody: [relu, Block, relu]\n",
         "input: [2, 8, 8]\nbody: [relu, {conv: $width}, relu]\n",
         "input: [2, 8, 8]\nbody: [relu, {conv: $(1 +)}, relu]\n",

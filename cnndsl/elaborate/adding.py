@@ -35,7 +35,7 @@ class Adding(Naming):
     reaching: Reaching = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reaching = Reaching(self.report, self.nodes, len(self.report.diagnostics))
+        self.reaching = Reaching(self.report, self.nodes)
 
     def op(
         self, op: str, args: tuple[syntax.Arg, ...], x: Ref, place: Place, name: str, span: Span

@@ -21,14 +21,18 @@ class Reaching:
     report: Report
     nodes: Sequence[Node]
     """Those of the walk so far."""
-    told: int
-    """How many messages there were when the walk began, or a layer failed last."""
+    told: int = 0
+    """How many messages there were before the current step."""
     failed: Layer | None = None
     count: int = 0
 
+    def begins(self) -> None:
+        """A step begins."""
+        self.told = len(self.report.diagnostics)
+
     def fails(self, path: str, op: Op | str, inputs: Sequence[Ref], span: Span) -> None:
-        """A layer has no value. It is the first one if its inputs have theirs, and if the walk
-        told why: what the file's form is wrong of was told before."""
+        """A layer has no value. It is the first one if its inputs have theirs, and if its step told
+        why: what is wrong in its form was told before the walk."""
         if not self._news() or self.failed or None in inputs:
             return
         shapes = tuple(self.nodes[ref].shape for ref in inputs if ref is not None)
@@ -54,8 +58,7 @@ class Reaching:
         return tuple(layers_of(self.nodes[: self.count]))
 
     def _news(self) -> bool:
-        before, self.told = self.told, len(self.report.diagnostics)
-        return self.told > before
+        return len(self.report.diagnostics) > self.told
 
 
 def layers_of(nodes: Iterable[Node]) -> Iterator[Layer]:

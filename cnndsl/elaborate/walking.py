@@ -74,6 +74,7 @@ class Walking(Merging):
     def step(self, node: syntax.Node, x: Ref, place: Place, label: str) -> Ref:
         """One node: its attributes, its op, its contract."""
         self.count(node.at.span, place)
+        self.reaching.begins()
         at = node.at
         env = place.env.at(self.shape(x))
         here = replace(place.deeper(), env=env, named=at.name.span if at.name else None)
