@@ -15,6 +15,7 @@ from cnndsl.expect import confirm
 from cnndsl.expr import Exhausted, Meter
 from cnndsl.graph import Graph
 from cnndsl.load import find, load
+from cnndsl.names import check_given
 from cnndsl.parse import parse_term
 from cnndsl.schema import file_schema, spec_schema
 from cnndsl.words import normal
@@ -139,6 +140,7 @@ def check_request(spec: syntax.Spec, request: Request, report: Report) -> None:
         if arg.name not in known:
             help = suggest(arg.name, known) or "it has no parameters"
             asked.error("name", f"{spec.name} has no parameter `{arg.name}`", arg.key, help)
+    check_given(spec, request.params, asked)
     for diagnostic in asked.diagnostics:
         report.add(diagnostic)
     if asked.failed:

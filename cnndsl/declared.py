@@ -78,7 +78,7 @@ def tell_unknown(
 
 
 def renamed(spec: syntax.Spec, words: Mapping[Span, str]) -> syntax.Spec:
-    """The file with other names for parameters and `let` values, by their places."""
+    """The file with other names for parameters, `let` values and blocks, by their places."""
 
     def params(own: tuple[syntax.Param, ...]) -> tuple[syntax.Param, ...]:
         return tuple(replace(param, name=words.get(param.span, param.name)) for param in own)
@@ -86,8 +86,9 @@ def renamed(spec: syntax.Spec, words: Mapping[Span, str]) -> syntax.Spec:
     def let(own: tuple[syntax.Arg, ...]) -> tuple[syntax.Arg, ...]:
         return tuple(replace(item, name=words.get(item.key, item.name)) for item in own)
 
-    blocks = {
-        name: replace(block, params=params(block.params), let=let(block.let))
-        for name, block in spec.blocks.items()
-    }
+    blocks = {}
+    for block in spec.blocks.values():
+        name = words.get(block.span, block.name)
+        own = params(block.params), let(block.let)
+        blocks[name] = replace(block, name=name, params=own[0], let=own[1])
     return replace(spec, params=params(spec.params), let=let(spec.let), blocks=blocks)

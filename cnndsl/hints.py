@@ -22,15 +22,18 @@ _OPS = {
     "linear": "dense fc fullyconnected innerproduct",
     "conv": "convolution2d convolution conv2dlayer",
     "conv_transpose": "conv2dtranspose deconv deconvolution upconv",
-    "bn": "batchnormalization",
-    "layer_norm": "layernormalization",
-    "group_norm": "groupnormalization",
+    "bn": "batchnormalization batchnorm2d batchnorm1d batchnorm",
+    "layer_norm": "layernormalization layernorm layernorm2d",
+    "group_norm": "groupnormalization groupnorm",
+    "instance_norm": "instancenormalization instancenorm2d instancenorm",
     "max_pool": "maxpooling2d maxpooling",
     "avg_pool": "averagepooling2d averagepooling averagepool",
     "global_avg_pool": "globalaveragepooling2d globalaveragepooling gap",
     "global_max_pool": "globalmaxpooling2d globalmaxpooling",
-    "upsample": "upsampling2d upsampling interpolate resize",
-    "pad": "zeropadding2d zeropadding",
+    "upsample": "upsampling2d upsampling interpolate resize upsamplingnearest2d "
+    "upsamplingbilinear2d",
+    "pad": "zeropadding2d zeropadding zeropad2d constantpad2d reflectionpad2d replicationpad2d "
+    "circularpad2d",
     "crop": "cropping2d centercrop",
     "dropout": "drop",
     "drop_path": "stochasticdepth droppath",
@@ -104,9 +107,10 @@ def nearest(word: str, known: Iterable[str], fits: Fits = lambda _: True) -> str
 
 def nearest_op(word: str, known: Collection[str], fits: Fits = lambda _: True) -> str:
     """The op or block that is meant by a word: by its spelling elsewhere, or the nearest one."""
-    bare = _bare(word.removeprefix("nn."))
+    last = word.rpartition(".")[2]
+    bare = _bare(last)
     for name in known:
-        if _bare(name) == bare and name != word and word[:1].isupper() <= name[:1].isupper():
+        if _bare(name) == bare and name != word and last[:1].isupper() <= name[:1].isupper():
             return f"did you mean `{name}`?"
     for name, op in registry().items():
         if _bare(op.__name__) == bare and not op.internal:
@@ -228,10 +232,18 @@ def text_hint(
 
 def pool_hint(args: Values) -> str:
     """The padding of a pool that gives the size that `same` gives in other libraries."""
-    kernel = args.get("kernel")
-    if isinstance(kernel, int) and kernel % 2:
+    kernel, stride = args.get("kernel"), args.get("stride")
+    stride = kernel if stride is None else stride
+    if not isinstance(kernel, int) or not isinstance(stride, int):
+        return "a pool pads both sides alike, by a number"
+    if kernel % 2:
         return f"a pool pads both sides alike: write `{kernel // 2}`"
-    return "a pool pads both sides alike; `ceil: true` instead keeps a last window at the edge"
+    rest = max(0, kernel - stride)
+    if rest % 2 == 0:
+        return f"a pool pads both sides alike: write `{rest // 2}, ceil: true`"
+    sides = f"[{rest // 2}, {rest - rest // 2}, {rest // 2}, {rest - rest // 2}]"
+    before = f"{{pad: {{padding: {sides}, mode: replicate}}}}"
+    return f"a pool pads both sides alike: write `0, ceil: true`, and `{before}` before the pool"
 
 
 def shape_hint(value: Any) -> str:

@@ -23,6 +23,7 @@ EXTENDABLE = (
     "params",
     "variants",
     "input",
+    "outputs",
     "expect",
     "published",
     "train",
@@ -201,7 +202,9 @@ class _References:
         """The extended file, with this one's parameter values, variants, input and facts."""
         for entry in root.entries:
             if entry.name not in EXTENDABLE:
-                message = f"a file that extends another gives values only, not `{entry.name}`"
+                message = (
+                    f"a file that extends another gives values and outputs only, not `{entry.name}`"
+                )
                 self.report.error("import", message, entry.key.span)
         target = self.target(base.value)
         extended = self.load(base.value, extending=True)
@@ -232,6 +235,7 @@ class _References:
             overrides=(*extended.overrides, *variant, *own),
             variants=spec.variants,
             inputs=spec.inputs or extended.inputs,
+            outputs=spec.outputs or extended.outputs,
             expect=spec.expect,
             published=spec.published,
             train=(*_inherited(extended.train, target.variant), *spec.train),

@@ -55,6 +55,13 @@ def _node(path: Path, node: Mapping) -> Iterator[Misreading]:
             message = "a node starts from one value, `from` names several"
             help = _joined(path, node, entry.value)
             yield Misreading(path, entry.key.span, entry.value.span, message, help)
+        elif (
+            entry.name == "residual"
+            and isinstance(entry.value, Mapping)
+            and not entry.value.entries
+        ):
+            message, help = "residual has no nodes", "as in `residual: [{conv: 8}, relu]`"
+            yield Misreading(path, entry.key.span, entry.value.span, message, help)
 
 
 def _branches(entry: Entry) -> Iterator[tuple[Span, str, str]]:

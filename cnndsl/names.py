@@ -30,8 +30,28 @@ def check_names(spec: syntax.Spec, report: Report) -> syntax.Spec:
     """
     checker = _Checker(spec, report)
     checker.file()
-    misspelt = tell_unknown(checker.unknown, checker.written, report)
+    uncalled = [
+        Written(f"the block `{name}`", block.span, "")
+        for name, block in spec.blocks.items()
+        if name not in checker.used | checker.values
+    ]
+    misspelt = tell_unknown(checker.unknown, [*checker.written, *uncalled], report)
     return renamed(spec, misspelt) if misspelt else spec
+
+
+def check_given(spec: syntax.Spec, args: Iterable[syntax.Arg], report: Report) -> None:
+    """Report names that a value from outside, of a parameter, does not see: those before it."""
+    params = [param.name for param in spec.params]
+    for arg in args:
+        checker = _Checker(spec, report)
+        before = params[: params.index(arg.name)] if arg.name in params else params
+        checker.term(arg.value, dict.fromkeys(before))
+        later = [one for one in checker.unknown if one.word in params]
+        for one in later:
+            message = f"`{one.word}` is not known before `{arg.name}`"
+            help = f"the value of `{arg.name}` may read the parameters that stand before it"
+            report.error(one.code, message, one.span, help)
+        tell_unknown([one for one in checker.unknown if one not in later], (), report)
 
 
 def unread(spec: syntax.Spec, imports: Mapping[str, Span], main: bool) -> tuple[Diagnostic, ...]:
@@ -363,9 +383,16 @@ class _Checker:
         if name not in blocks:
             where = f" in `{alias}`" if alias else ""
             message = f"unknown block `{name}`{where}"
-            if not self.report.full and not self.spec.open:
-                help = nearest_op(name, list(blocks))
+            op = nearest_op(name, [])
+            if not alias and not op:
+                places = {block.name: block.span for block in blocks.values()}
+                self.error("name", message, span, name, blocks, places)
+            elif not self.report.full and not self.spec.open:
+                help = op or nearest_op(name, list(blocks))
                 own = help.replace("did you mean `", f"did you mean `{alias}.") if alias else help
+                network = self.spec.imports[alias].body is not None if alias else False
+                if network and not own.startswith("did"):
+                    own += "; a whole network is taken with `extends`"
                 self.report.error("name", message, span, own)
         self.calls(alias, name, self.used)
         return blocks.get(name)

@@ -234,7 +234,7 @@ class _Parser:
         """Report what is neither one of the words nor a variant, in a mapping that takes both."""
         for entry in entries:
             known = self.unsure or entry.name in (*words, *variants)
-            if not known and entry.value.span not in self.bad:
+            if not known and self.bad.isdisjoint((entry.key.span, entry.value.span)):
                 message = f"`{entry.name}` is neither a {kind} nor a variant"
                 here = {other.name for other in entries}
                 help = suggest(entry.name, sorted({*variants, *words} - here))

@@ -128,6 +128,14 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
                 help = f"an earlier value is taken with `from`: write `{{from: {word}}}`"
             yield value.span, f"unknown op `{word}`", help
         case _:
+            keys = _KNOWN.get(str(path[0]), {}) if len(path) == 2 else {}
+            if keys and path[1] not in keys and error.validator == "type":
+                word = str(path[1])
+                holder = source.locate(root, iter(path[:1]))
+                assert isinstance(holder, source.Mapping)
+                help = nearest_key(word, holder, keys, lambda _: True)
+                yield _op_span(root, path), f"unknown key `{word}`{_where(path[:1])}", help
+                return
             if _is_unknown_block(error, path, root):
                 word = str(path[-1])
                 help = nearest_op(word, _blocks(root))
@@ -145,6 +153,11 @@ def _key_hint(error: Any, entry: source.Entry, holder: Located, root: Located) -
     def fits(key: str) -> bool:
         return key not in schemas or _fits(schemas[key])(value)
 
+    sides = STRUCTURES["residual"]["then"]["properties"]
+    if _is_node(error) and list(error.absolute_path)[-1:] == ["residual"]:
+        near = suggest(entry.name, sorted(sides))
+        if near.startswith("did"):
+            return near
     if _is_node(error):
         return _remedy(entry.name, holder, root, sorted(schemas), fits)
     return nearest_key(entry.name, holder, schemas, fits)
@@ -229,6 +242,11 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     return f" of at least {schema['minimum']}" if "minimum" in schema else ""
 
 
+_KNOWN: dict[str, dict[str, Any]] = {
+    "expect": SHARED["facts"]["properties"],
+    "published": SHARED["figures"]["properties"],
+}
+"""The keys of sections that take variants beside them."""
 _TYPES = {
     "integer": "an integer",
     "number": "a number",
@@ -255,9 +273,6 @@ _PLAIN = ("body", "do", "shortcut", "expect", "blocks", "variants", "outputs")
 
 def _hint(error: Any, path: list[str | int], root: Located) -> str:
     """The remedy for a value of another type than is taken."""
-    facts = list(SHARED["facts"]["properties"])
-    if len(path) == 2 and path[0] == "expect" and path[1] not in facts:
-        return suggest(str(path[1]), facts)
     if path[-1:] == ["padding"] and error.instance == "same":
         return pool_hint(source.plain(source.locate(root, iter(path[:-1]))))
     if path[-1:] == ["name"] and "." in str(error.instance):

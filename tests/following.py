@@ -38,7 +38,10 @@ def follow(text: str, diagnostic: Diagnostic) -> str:
     end = offset(lines, span.end_line, span.end_column)
     instead = re.search(r"(?:write|did you mean|the op is) `([^`]+)`", help)
     if instead:
-        return text[:start] + instead[1] + text[end:]
+        before = re.search(r", and `([^`]+)` before the pool", help)
+        line = offset(lines, span.line, 1)
+        head = text[:line] + (f"  - {before[1]}\n" if before else "")
+        return head + text[line:start] + instead[1] + text[end:]
     node = re.search(r"a node of its own, behind this one: `([^`]+)`", help)
     if node:  # the argument goes, and the node follows on a line of its own
         word = lines[span.line - 1][span.column - 1 : span.end_column - 1]
@@ -59,6 +62,19 @@ def follow(text: str, diagnostic: Diagnostic) -> str:
         now = f"residual: {{body: {was[1]}, {side[1]}}}"
         lines[span.line - 1] = lines[span.line - 1].replace(was[0], now)
         return "\n".join(lines)
+    merge = re.search(r"give the (\w+) a name, `(name: \w+)`", help)
+    if merge:
+        lines[span.line - 1] = lines[span.line - 1].replace(
+            f"{{{merge[1]}:", f"{{{merge[2]}, {merge[1]}:"
+        )
+        return "\n".join(lines)
+    merge = re.search(r"the name of their (\w+): .*`(name: [^`]+)`", help)
+    if merge:
+        lines[span.line - 1] = lines[span.line - 1].replace(
+            f"{{{merge[1]}:", f"{{{merge[2]}, {merge[1]}:"
+        )
+        text = "\n".join(lines)
+        return re.sub(r"repeat: (\d+)", r"for: {i: \1}", text) if "repeat" in help else text
     name = re.search(r"`name: ([^`]+)`", help)
     if name:
         text = text[:start] + name[1] + text[end:]

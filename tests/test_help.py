@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 from following import INPUT, followed, told
+from torch.nn import functional
 
 import cnndsl
+from cnndsl.cli.options import checked
+from cnndsl.diagnostics import SpecError
 from cnndsl.expr import evaluate, parse
+from cnndsl.ops import registry
+from cnndsl.ops.base import Shape
 
 NBSP = "\u00a0"
 
@@ -269,7 +277,7 @@ def test_a_shortcut_is_written_with_the_parameters_of_its_block(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("op", ["max_pool", "avg_pool"])
-@pytest.mark.parametrize("kernel", [3, 5, 7])
+@pytest.mark.parametrize("kernel", [2, 3, 4, 5, 7])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_same_padding_of_pools(op: str, kernel: int, stride: int, tmp_path: Path) -> None:
     for side in (31, 32, 33):
@@ -278,3 +286,157 @@ def test_same_padding_of_pools(op: str, kernel: int, stride: int, tmp_path: Path
         shape = f"[3, {out}, {out}]"
         text = f"input: [3, {side}, {side}]\nbody:\n  - {{{node}, shape: {shape}}}\n"
         assert_helps(text, tmp_path)
+
+
+@pytest.mark.parametrize("kernel", [2, 3, 4, 5])
+@pytest.mark.parametrize("stride", [2, 3])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_same_padding_of_convolutions(
+    kernel: int, stride: int, dilation: int, tmp_path: Path
+) -> None:
+    for side in (31, 32, 33):
+        args = f"out: 4, kernel: {kernel}, stride: {stride}, dilation: {dilation}"
+        out = -(-side // stride)
+        node = f"conv: {{{args}, padding: same}}, shape: [4, {out}, {out}]"
+        assert_helps(f"input: [3, {side}, {side}]\nbody:\n  - {{{node}}}\n", tmp_path)
+
+
+def test_a_border_of_minus_infinity_is_that_of_the_nearest(tmp_path: Path) -> None:
+    pad = "{pad: {padding: [0, 1, 1, 2], value: -.inf}}"
+    text = f"{INPUT}body:\n  - {pad}\n  - {{max_pool: {{kernel: 3, stride: 2}}}}\n"
+    (error,) = told(text, tmp_path)
+    assert "`mode: replicate` in place of `value`" in error.help
+    assert not told(text.replace("value: -.inf", "mode: replicate"), tmp_path)
+    x = torch.randn(2, 3, 9, 8)
+    for around in [(0, 1, 0, 1), (1, 1, 1, 1), (0, 1, 1, 2), (2, 2, 0, 0)]:
+        lowest = functional.pad(x, around, value=-torch.inf)
+        nearest = functional.pad(x, around, mode="replicate")
+        for stride in (1, 2, 3):
+            pooled = [functional.max_pool2d(image, 3, stride) for image in (lowest, nearest)]
+            assert torch.equal(*pooled)
+
+
+ONE_MESSAGE = [
+    ("body:\n  - {for: {k: [4, 8, 16]}, do: {conv: $k}, name: stage}\n", "`stage` is taken"),
+    ("body:\n  - {repeat: 3, do: [{conv: 4}, relu], name: stage}\n", "`stage` is taken"),
+    ("body:\n  - {residual: {bdy: [relu]}}\n", "`bdy` in residual"),
+    ("body:\n  - {residual: {bdy: [relu], shortcut: []}}\n", "`bdy` in residual"),
+    ("body:\n  - {residual: {body: [{conv: 4}], shotcut: {conv: 4}}}\n", "`shotcut` in residual"),
+    ("body:\n  - {conv: 4, name: a}\n  - {relu: , name: a}\n", "`a` is taken"),
+    (
+        "body:\n  - {name: a, seq: [{conv: 4, name: x1}]}\n  - {name: b, seq: [bn]}\n"
+        "  - {name: a, seq: [{conv: 4, name: x2}]}\n",
+        "`a` is taken",
+    ),
+    (
+        "body:\n  - {conv: 4, name: d}\n  - {concat: {up: [], skip: {from: d}}}\n"
+        "  - {concat: {up: [], skip: {from: d}}}\n",
+        "the names `up` and `skip` are taken",
+    ),
+    ("body:\n  - {repeat: 3, do: [{add: {a: [], b: {conv: 4}}}]}\n", "`a` and `b` are taken"),
+    ("body:\n  - {for: {k: 3}, do: [{mul: {a: [], b: relu}}]}\n", "`a` and `b` are taken"),
+    ("body:\n  - {split: {l: [], r: relu}, name: s}\n  - {relu: , name: s}\n", "`s` is taken"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), ONE_MESSAGE)
+def test_one_mistake_is_one_message(text: str, message: str, tmp_path: Path) -> None:
+    (error,) = told(f"input: [4, 16, 16]\n{text}", tmp_path)
+    assert message in error.message
+    assert_helps(f"input: [4, 16, 16]\n{text}", tmp_path, message)
+
+
+def test_values_of_a_loop_with_one_name_are_not_told_again(tmp_path: Path) -> None:
+    loop = "{for: {k: [4, 8]}, do: [{conv: $k, name: c}, {from: c}], name: stage}"
+    text = f"{INPUT}body:\n  - {loop}\n  - {{from: stage}}\n  - {{from: stage.c}}\n"
+    assert [error.message for error in told(text, tmp_path)] == ["the name `stage` is taken"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("params: {d: [1, 2]}\nbody: [{for: {k: '$(d[:-1])'}, do: {conv: $k}}]", "no slices"),
+        ("params: {d: [1, 2]}\nbody: [{for: {k: '$([2 * v for v in d])'}, do: relu}]", "written"),
+        ("body: [{conv: 8}, {split: {sizes: [2, 6]}}]", "its branches are a list"),
+        ("body: [relu]\noutputs: {o: {from: [a, b]}}", "a body joins them"),
+        ("body: [{residual: {}}, relu]", "as in `residual: [{conv: 8}, relu]`"),
+        ("input: [28, 28, 1]\nbody: [{conv: {out: 8, kernel: 3}}]", "`input: [1, 28, 28]`"),
+        ("import: {r: resnet}\nbody: [{r.ResNet: {}}]", "taken with `extends`"),
+        ("import: {r: resnet}\nbody: [{r.bottleneck: {}}]", "did you mean `r.Bottleneck`?"),
+    ],
+)
+def test_what_there_is_instead(text: str, words: str, tmp_path: Path) -> None:
+    text = text if text.startswith("input") else INPUT + text
+    (error,) = told(f"{text}\n", tmp_path)
+    assert words in error.help
+
+
+def test_an_image_with_its_channels_last_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    node = "{conv: {out: 8, kernel: 3, padding: 1}}"
+    for shape, told_ in [
+        ("[224, 224, 3]", True),
+        ("[28, 28, 1]", True),
+        ("[8, 1, 1]", False),
+        ("[3, 224, 224]", False),
+        ("[64, 100, 1]", False),
+    ]:
+        path.write_text(f"input: {shape}\nbody: [{node}]\n")
+        warnings = [d for d in cnndsl.check(path).diagnostics if "channels" in d.help]
+        assert len(warnings) == told_, shape
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "help"),
+    [
+        ("b=$(w)", "unknown name `w`", "known: a"),
+        ("b=$(aa)", "unknown name `aa`", "did you mean `a`?"),
+        ("b=$(x.height)", "unknown name `x`", "known: a"),
+        ("a=$(b + 1)", "`b` is not known before `a`", "the parameters that stand before it"),
+        ("a=$a", "`a` is not known before `a`", "the parameters that stand before it"),
+    ],
+)
+def test_names_in_a_value_from_outside(value: str, message: str, help: str, tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(f"params: {{a: 4, b: 8}}\n{INPUT}body: [{{conv: $a}}, {{conv: $b}}]\n")
+    with pytest.raises(SpecError) as caught:
+        checked(str(path), None, [value], None)
+    (error,) = caught.value.diagnostics
+    assert (error.span.source.path, error.message) == ("--set", message)
+    assert help in error.help
+    assert len(checked(str(path), None, ["b=$(2 * a)"], None).layers) == 2
+
+
+def test_modules_of_pytorch_are_told_as_ops(tmp_path: Path) -> None:
+    """Each class of torch.nn that some op becomes, with and without the names around it."""
+    made: dict[str, set[str]] = {}
+    for name, cls in registry().items():
+        for values in ({}, {"out": 4}, {"kernel": 3}, {"groups": 2}, {"scale": 2}, {"norm": 1}):
+            for x in (Shape((4, 8, 8)), Shape((4,))):
+                with suppress(Exception):
+                    op = cls.create(values)
+                    target = op.module(x).target if op.infer((x,)) else ""
+                    if target.startswith("nn.") and not cls.internal:
+                        made.setdefault(target.removeprefix("nn."), set()).add(name)
+    made.pop("Parameter")
+    assert len(made) > 40
+    for word, ops in made.items():
+        for written in (word, f"nn.{word}", f"torch.nn.{word}", f"{{{word}: {{}}}}"):
+            (error, *more) = told(f"{INPUT}body:\n  - {written}\n", tmp_path)
+            found = re.search(r"(?:the op is|did you mean) `(\w+)`", error.help)
+            assert found, (written, str(error))
+            assert found[1] in ops, (written, str(error))
+            assert not more
+
+
+def test_features_of_a_shipped_network_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("extends: resnet50\noutputs: {c2: {from: layer1}, c3: {from: layer2}}\n")
+    graph = cnndsl.check(path)
+    shapes = {output.name: graph.nodes[output.node].shape for output in graph.outputs}
+    assert shapes == {"c2": (256, 56, 56), "c3": (512, 28, 28)}
+    whole = {node.path: node.weights for node in cnndsl.check("resnet50").layers}
+    assert all(whole[node.path] == node.weights for node in graph.layers)
+    assert not any(node.path.startswith(("layer3", "layer4", "fc")) for node in graph.layers)
+    path.write_text("extends: resnet50\noutputs: {c2: {from: layer9}}\n")
+    assert [error.span.line for error in told(path.read_text(), tmp_path)] == [2]

@@ -15,6 +15,7 @@ import yaml
 from following import follow, told
 
 from cnndsl.diagnostics import Diagnostic
+from cnndsl.ops import registry
 
 WHOLE = Path(__file__).parent / "whole.yaml"
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.yaml"))
@@ -45,7 +46,8 @@ def _words(node: yaml.Node, path: tuple[str, ...], text: str) -> Iterator[Word]:
             start, end = key.start_mark.index, key.end_mark.index
             declares = last in DECLARING and (last != "params" or "variants" not in path)
             new = declares or last in (*MERGES, "init", "expect", "published")
-            if re.fullmatch(r"[A-Za-z_.][\w.]+", text[start:end]):
+            variant = path == ("variants",)
+            if re.fullmatch(r"[A-Za-z_.][\w.]+", text[start:end]) and not variant:
                 yield Word(start, end, new)
             yield from _words(value, (*path, key.value), text)
     elif isinstance(node, yaml.SequenceNode):
@@ -137,12 +139,14 @@ def is_told_there(typo: Typo, errors: tuple[Diagnostic, ...]) -> bool:
 def outcome(typo: Typo, folder: Path) -> str:
     """What comes of a typo; AssertionError where the messages are not as they should be."""
     errors = told(typo.text, folder)
-    if not errors:
+    if not errors or typo.typed in registry():
         return "another name" if typo.word.new else "another word"
     seen = "\n".join([str(typo), *map(str, errors)])
     offers = [found[1] for e in errors if (found := SUGGESTION.search(e.help))]
     if not typo.word.new:
         assert len(errors) == 1, seen
+    if typo.word.new and not is_told_there(typo, errors) and typo.typed not in offers:
+        return "another name"  # what reads the right one finds one of that name elsewhere
     assert is_told_there(typo, errors) or typo.typed in offers, seen
     if not offers:
         return "nothing offered"
@@ -171,6 +175,7 @@ def assert_mostly_right(counts: Counter[str]) -> None:
     assert counts["right"] >= 0.9 * total, counts
     assert counts["nothing offered"] <= 0.03 * total, counts
     assert counts["equally near"] <= 0.03 * total, counts
+    assert counts["another name"] <= 0.06 * total, counts
 
 
 def test_the_spec_is_right(tmp_path: Path) -> None:

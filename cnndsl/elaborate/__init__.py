@@ -15,10 +15,12 @@ from cnndsl import syntax
 from cnndsl.diagnostics import NOWHERE, Diagnostic, Reached, Related, Report, suggest
 from cnndsl.elaborate.asking import Place, Ref
 from cnndsl.elaborate.recipes import recipes_of, tell_unfitting
+from cnndsl.elaborate.remedies import channels_first
 from cnndsl.elaborate.walking import MAX_STEPS, Stop, Walking
 from cnndsl.expr import Meter
 from cnndsl.graph import Graph, Input, Node, Output
 from cnndsl.init import initialize
+from cnndsl.ops.base import Shape
 from cnndsl.provenance import Origin
 from cnndsl.prune import prune
 from cnndsl.scopes import OpenScope
@@ -175,6 +177,8 @@ class _Network(Walking):
         ref: Ref = None
         try:
             shape = self.shape_of(arg.value, Env(self.home))
+            if len(shape) == 3 and shape[1] > 4 and (shape[2] > 1 or shape[0] == shape[1]):
+                self.warn_of_last(shape, arg)
             ref = len(self.nodes)
             node = Node(ref, arg.name, Input(), (), (), shape, arg.key, arg.name, numbered=False)
             self.nodes.append(node)
@@ -186,6 +190,12 @@ class _Network(Walking):
         if IDENTIFIER.fault(arg.name):
             self.forget(root)
         return ref
+
+    def warn_of_last(self, shape: Shape, arg: syntax.Arg) -> None:
+        """Warn of an image that looks as if its channels stood last."""
+        if help := channels_first(shape):
+            message = f"{shape} is an image of {shape[0]} channels, {shape[1]}×{shape[2]}"
+            self.report.warn("shape", message, arg.value.span, help)
 
     def note_contracts(self, request: Request) -> None:
         if self.skipped and request.input:

@@ -85,6 +85,8 @@ class Adding(Naming):
             made = cls.create(values)
         except Reject as e:
             if e.arg not in told:
+                if home.spec.open or not home.spec.defaults.keys() <= registry().keys():
+                    raise Poison from None  # the default may stand under a misspelt key
                 self.fail("argument", e.message, span, place, e.help)
             one, help = told[e.arg], e.help or mend(values[e.arg])
             env = replace(one.env, frames=place.env.frames)

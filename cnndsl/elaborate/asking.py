@@ -27,6 +27,8 @@ class Place:
     """Where the name of the current node is written, if it has one."""
     variables: tuple[str, ...] = ()
     """Those of the loops around, from the outermost."""
+    repeated: bool = False
+    """Whether a loop is around, within the block."""
 
     def deeper(self) -> Place:
         return replace(self, depth=self.depth + 1)

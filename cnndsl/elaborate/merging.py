@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Span
+from cnndsl.diagnostics import Related, Span
 from cnndsl.elaborate.adding import Adding
 from cnndsl.elaborate.asking import Place, Ref
 from cnndsl.elaborate.parting import Part, Parting, clash, parting
-from cnndsl.elaborate.remedies import channels_first, divided, joined, project
+from cnndsl.elaborate.remedies import channels_first, divided, joined, project, varied
 from cnndsl.expr import Meter
 from cnndsl.graph import Node
 from cnndsl.ops import registry
 from cnndsl.ops.base import Shape
 from cnndsl.ops.merge import Merge
 from cnndsl.values import Home
+from cnndsl.words import skeleton
 
 MAX_REPLAYED = 50_000
 """How many ops the searches for an input that divides evenly compute at the most."""
@@ -32,6 +33,26 @@ class Merging(Adding):
     """Whether `shape:` contracts are confirmed, not skipped."""
     confirmed: int = 0
     replays: Meter = field(default_factory=lambda: Meter(MAX_REPLAYED))
+
+    def labels(self, node: syntax.Merge, place: Place) -> Place:
+        """Where the branches have their names; labels that are taken are told, as one mistake."""
+        named = {b.label: b.span for b in node.branches if b.label}
+        known = {label: place.scope.taken.get(skeleton(label), ("", None)) for label in named}
+        taken = [label for label, (word, _) in known.items() if word == label]
+        if not taken:
+            return place
+        span, first = named[taken[0]], known[taken[0]][1] or node.at.span
+        path = self.free(place.scope, node.op)
+        told = " and ".join(f"`{label}`" for label in taken)
+        message = f"the name {told} is taken" if len(taken) == 1 else f"the names {told} are taken"
+        help = f"give the {node.op} a name, `name: {path}`, and its labels lie within it"
+        if place.repeated:
+            help = f"labels lie within the name of their {node.op}: " + varied(
+                node.op, place.variables
+            )
+        related = (Related("first used", first),)
+        self.report.error("name", message, span, help, place.env.frames, related)
+        return replace(place, scope=self.open(path, node.at.span, place))
 
     def merge(
         self,

@@ -39,17 +39,19 @@ class Naming(Asking):
             scope.taken[shape] = (segment, span)
             return path
         word, first = scope.taken[shape]
+        other = self.free(scope, segment)
         if word == segment:
             message = f"the name `{path}` is taken"
             line = span.source.lines[span.line - 1] if place.named else ""
             written = line[span.column - 1 : span.end_column - 1] or segment
-            help = varied(written, place.variables) if first == span else ""
+            alike = f"choose another, as `{'name: ' if place.named else ''}{other}`"
+            help = varied(written, place.variables) if place.repeated else alike
         else:
             message = f"the name `{path}` looks like `{scope.join(word)}`, in other letters"
             help = "choose a name that can be told apart"
         related = (Related("first used", first),)
         self.report.error("name", message, span, help, place.env.frames, related)
-        return scope.join(self.free(scope, segment))
+        return scope.join(other)
 
     def free(self, scope: OpenScope, word: str) -> str:
         """`word`, or with a number behind it, whatever the scope has not used yet."""

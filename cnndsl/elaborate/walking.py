@@ -172,8 +172,9 @@ class Walking(Merging):
             case syntax.Seq(_, body):
                 return self.body(body, x, place)
             case syntax.Merge(at, "split", branches):
-                return self.split(branches, x, place, at.span)
+                return self.split(branches, x, self.labels(node, place), at.span)
             case syntax.Merge(at, op, branches):
+                place = self.labels(node, place)
                 kept = [branch for branch in branches if not self.left_out(branch, x, place)]
                 if not kept:
                     help = "a branch `[]` keeps the value as it is"
@@ -262,7 +263,7 @@ class Walking(Merging):
 
     def round(self, node: syntax.For, x: Ref, place: Place, label: str) -> Ref:
         own = tuple(column.name for column in node.columns if column.name)
-        place = replace(place, variables=(*place.variables, *own))
+        place = replace(place, variables=(*place.variables, *own), repeated=True)
         inner = replace(place, named=None)
         name = label or (self.segment(node.at.name, place.env) if node.at.name else "")
         if not name:

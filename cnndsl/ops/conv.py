@@ -37,7 +37,7 @@ class Conv2d(Op, name="conv"):
     def shape(self, x: Shape) -> Shape:
         check_groups(self.groups, x.channels, self.out)
         if self.padding == "same" and pair(self.stride) != (1, 1):
-            raise Reject("padding `same` needs stride 1", "padding", "give the padding in numbers")
+            raise Reject("padding `same` needs stride 1", "padding", self._as_same(x))
         sliding = self._sliding()
         check_fill(self.padding_mode, x, sliding.padding)
         return Shape((self.out, *sliding.over(x)))
@@ -57,6 +57,19 @@ class Conv2d(Op, name="conv"):
             own = ("padding", "kernel") if self.padding == "same" else ("padding",)
             found["padding_mode"] = own
         return found
+
+    def _as_same(self, x: Shape) -> str:
+        """The padding in numbers by which the window has one place for each step of the image."""
+        reach = [d * (k - 1) for d, k in zip(pair(self.dilation), pair(self.kernel), strict=True)]
+        if not any(rest % 2 for rest in reach):
+            around = [rest // 2 for rest in reach]
+            return f"write `{around[0] if around[0] == around[1] else around}`"
+        short = [
+            max(0, (-(-side // step) - 1) * step + rest + 1 - side)
+            for side, step, rest in zip(x[1:], pair(self.stride), reach, strict=True)
+        ]
+        left, top = short[1] // 2, short[0] // 2
+        return f"write `[{left}, {short[1] - left}, {top}, {short[0] - top}]`, for this image"
 
     def _sides(self) -> tuple[int, int, int, int]:
         if self.padding != "same":

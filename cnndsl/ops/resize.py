@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from math import floor
+from math import floor, inf
 from typing import Any, Literal
 
 from cnndsl.ops.base import Call, Op, Reject, Shape, arg, call
@@ -123,6 +123,15 @@ class Pad(Op, name="pad"):
         "What they are filled with.", default="constant"
     )
     value: float = arg("The constant.", default=0.0)
+
+    @classmethod
+    def create(cls, values: Mapping[str, Any]) -> Op:
+        try:
+            return super().create(values)
+        except Reject as e:
+            if e.arg == "value" and values["value"] == -inf:
+                e.help = "a max_pool finds the same with `mode: replicate` in place of `value`"
+            raise
 
     def idle(self) -> Mapping[str, tuple[str, ...]]:
         own = ("padding", "channels")
