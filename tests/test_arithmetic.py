@@ -255,6 +255,7 @@ def test_sizes_that_are_not_at_fault_are_not_told(op: str, tmp_path: Path) -> No
         ("conv: {out: 8, kernel: 5}", [9, 24, 24], ""),
         ("conv: {out: 8, kernel: 5}", [9, 24], ""),
         ("concat: [{conv: 8}, {conv: 9}]", [16, 28, 28], ": 8 + 9 = 17"),
+        (f"concat: [{', '.join(['{conv: 8}'] * 21)}]", [16, 28, 28], ""),
         ("add: [{conv: 8}, {conv: 8}]", [16, 28, 28], ""),
         ("seq: [{conv: 8}, flatten]", [16], ": 8·28·28 = 6272"),
     ],

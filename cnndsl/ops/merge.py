@@ -20,6 +20,10 @@ WIDE = 8
 """From how many shares on each is read for itself, not picked from all of them."""
 
 
+MAX_ADDENDS = 20
+"""Of how many branches a reader still follows the sum of their channels."""
+
+
 class Merge(Op, ABC):
     """What merges share: any number of inputs, all of one rank."""
 
@@ -85,6 +89,8 @@ class Concat(Merge, name="concat"):
 
     def arithmetic(self, *xs: Shape) -> tuple[Sum, ...]:
         channels = [x.channels for x in xs]
+        if len(xs) > MAX_ADDENDS:
+            return ()
         return (Sum(0, " + ".join(map(str, channels)), sum(channels)),)
 
     def function(self, *xs: Shape) -> str:
