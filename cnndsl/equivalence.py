@@ -66,12 +66,14 @@ class Equivalence:
         return {"inputs": inputs, "difference": self.difference, "of": self.where}
 
 
-def equivalence(graph: Graph, module: nn.Module) -> Equivalence:
-    """Compare a module with its Graph, at the smallest input that the network takes.
+def equivalence(graph: Graph, module: nn.Module, smallest: bool = True) -> Equivalence:
+    """Compare a module with its Graph, at the smallest input that the network takes or at its own.
 
     The module's weights are replaced by random ones.
     """
     own = tuple(node.shape for node in graph.inputs)
+    if not smallest:
+        return _compared(graph, module, own)
     found = _compared(graph, module, _smallest(graph))
     if found.problems and found.inputs != own:  # as instance norms, which refuse a single place
         return _compared(graph, module, own)

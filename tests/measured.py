@@ -68,6 +68,10 @@ class _Watch(TorchDispatchMode):
         return made
 
 
+MANY = 1000
+"""Samples of a large batch; on the meta device it costs no more than a small one."""
+
+
 def tensors_of(module: nn.Module) -> list[Tensor]:
     return [*module.parameters(), *module.buffers()]
 
@@ -75,18 +79,19 @@ def tensors_of(module: nn.Module) -> list[Tensor]:
 def assert_memory(graph: Graph) -> None:
     """What one sample more takes, to the byte.
 
-    Beside it, batch norm's statistics are there once, on the meta device in inference too.
+    Beside it, batch norm's statistics are there once, on the meta device in inference too. In a
+    small batch they may decide where the most is held, so inference is measured in a large one.
     """
     found = cnndsl.cost(graph).memory
     with torch.device("meta"):
         module = cnndsl.build(graph)
         own = tensors_of(module)
         saved = [saved_bytes(module.train(), batch(graph, n), own) for n in (2, 3)]
-        peaks = [peak_bytes(module.eval(), batch(graph, n), own) for n in (1, 2)]
+        peaks = [peak_bytes(module.eval(), batch(graph, n), own) for n in (MANY, MANY + 1)]
     assert found.training == saved[1] - saved[0]
     assert found.batch == saved[0] - 2 * found.training
     assert found.inference == peaks[1] - peaks[0]
-    assert 0 <= peaks[0] - found.inference <= found.batch
+    assert 0 <= peaks[0] - MANY * found.inference <= found.batch
     assert sum(found.kept.values()) == found.training
 
 

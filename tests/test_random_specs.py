@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from drawn import drawn_edges, loose_ends
 from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 from measured import assert_memory
+from random_ops import fits, layers, random_ops
 from random_specs import random_specs
+from test_ops import HUNT, PUBLIC, shapes
 from torch import nn
 
 import cnndsl
@@ -22,18 +27,25 @@ from cnndsl.emitter import emit_source, network_class
 from cnndsl.equivalence import equivalence
 from cnndsl.exporter import Network, export
 from cnndsl.graph import Graph
+from cnndsl.ops.base import Shape
 
 PARTS = 4
 """Parts of the default run, for as many processes."""
 
 
-def specs(count: int, part: int = 0) -> Callable[[Callable[[Graph, Path], None]], Any]:
-    """Give a test the Graphs of so many random specs, others in each part, and a folder."""
+Test = Callable[[Graph, Path], None]
 
-    def decorate(test: Callable[[Graph, Path], None]) -> Any:
+
+def specs(
+    count: int, part: int = 0, texts: SearchStrategy[str] | None = None
+) -> Callable[[Test], Any]:
+    """Give a test the Graphs of so many random specs, others in each part, and a folder."""
+    texts = random_specs() if texts is None else texts
+
+    def decorate(test: Test) -> Any:
         @seed(part)
         @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
-        @given(text=random_specs())
+        @given(text=texts)
         def drawn(text: str) -> None:
             with TemporaryDirectory() as folder:
                 path = Path(folder) / "net.yaml"
@@ -53,8 +65,18 @@ def assert_right(graph: Graph, folder: Path) -> None:
     assert_memory(graph)
 
 
+def assert_ops_right(graph: Graph, folder: Path) -> None:
+    """Likewise; memory is measured on the meta device, where some ops are not as elsewhere."""
+    assert_the_module_is_the_spec(graph)
+    assert_the_source_stands_alone(graph)
+    assert_every_edge_is_drawn(graph)
+    elsewhere = {"permute", "channel_shuffle"} & {node.op.name for node in graph.nodes}
+    if not elsewhere and all(getattr(node.op, "momentum", 0) is not None for node in graph.nodes):
+        assert_memory(graph)
+
+
 def assert_the_module_is_the_spec(graph: Graph) -> None:
-    found = equivalence(graph, build_module(graph))
+    found = equivalence(graph, build_module(graph), smallest=False)
     assert found.problems == ()
 
 
@@ -144,6 +166,33 @@ def test_random_specs(part: int) -> None:
     specs(300 // PARTS, part)(assert_right)()
 
 
+def test_random_ops() -> None:
+    specs(60, 30, random_ops())(assert_ops_right)()
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_nothing_is_written_over_that_others_read(name: str, tmp_path: Path) -> None:
+    """A value, an op of it that may stand in its memory, and one that may write over that."""
+    found = 0
+
+    @HUNT
+    @given(layer=layers(name), shape=st.sampled_from([1, 2, 3, 3, 3]).flatmap(shapes))
+    def check(layer: dict[str, Any], shape: Shape) -> None:
+        nonlocal found
+        if found == 2 or not fits(layer, shape):
+            return
+        body = [{"scale": 2.0, "name": "a"}, layer, "relu"]
+        outputs = {"out": {}, "before": {"from": "a"}}
+        spec = {"input": list(shape), "body": body, "outputs": outputs}
+        path = tmp_path / "net.yaml"
+        path.write_text(yaml.safe_dump(spec), encoding="utf-8")
+        assert_the_module_is_the_spec(cnndsl.check(path))
+        found += 1
+
+    check()
+    assert found
+
+
 def test_drawings_of_random_specs() -> None:
     specs(60, 10)(lambda graph, _: assert_every_drawing_is_made(graph))()
 
@@ -163,6 +212,12 @@ def assert_exported(graph: Graph, folder: Path, format: str) -> None:
 @pytest.mark.parametrize("part", range(100, 120))
 def test_many_random_specs(part: int) -> None:
     specs(1000, part)(assert_right)()
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("part", range(140, 144))
+def test_many_random_ops(part: int) -> None:
+    specs(1000, part, random_ops())(assert_ops_right)()
 
 
 @pytest.mark.heavy
