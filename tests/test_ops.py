@@ -303,7 +303,7 @@ def check_memory(op: Op, xs: tuple[Shape, ...], module: nn.Module, inplace: bool
     kept, out = op.kept(*xs, inplace=inplace), op.infer(xs)
     sizes = [FLOAT * x.size for x in xs]
     saved = [training_bytes(module.train(), xs, count) for count in (2, 3)]
-    inputs = sum(sizes) if kept.input else 0
+    inputs = sum(sizes) if kept.input or kept.learning_input else 0
     shared = inplace or op.shares(*xs, training=True)
     output = FLOAT * out.size if kept.output and not (shared and kept.input) else 0
     assert saved[1] - saved[0] == inputs + output + kept.own

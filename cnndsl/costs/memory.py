@@ -226,6 +226,8 @@ class _Training(_Pass):
         self.batch += kept.batch
         if kept.output:
             self.keep(made)
+        if kept.learning_input and values[0].learns:
+            self.keep(values[0])
         if kept.input:
             # One of two is kept for the gradient of the other.
             for value, other in zip(values, values[::-1], strict=True):

@@ -92,7 +92,8 @@ class Conv2d(Op, name="conv"):
         if padded is None:
             return INPUT
         # The gradient of these two modes reads the size off the image itself.
-        return Kept(input=self.padding_mode in ("reflect", "replicate"), own=FLOAT * padded.size)
+        read = self.padding_mode in ("reflect", "replicate")
+        return Kept(learning_input=read, own=FLOAT * padded.size)
 
     def scratch(self, x: Shape, /) -> int:
         padded = self._padded(x)

@@ -15,6 +15,8 @@ class Kept:
     """What autograd keeps of an op in training until the gradient is computed."""
 
     input: bool = False
+    learning_input: bool = False
+    """The input where a gradient is computed through it: only its own gradient needs it."""
     output: bool = False
     own: int = 0
     """Bytes of other tensors, for each sample."""
