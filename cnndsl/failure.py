@@ -50,10 +50,10 @@ def _story(layer: Layer) -> str:
     shapes = [str(Shape(shape)) for shape in layer.inputs]
     if len(shapes) > MAX_INPUTS:
         shapes[MAX_INPUTS:] = [f"{len(shapes) - MAX_INPUTS} more"]
-    given = " and ".join(shapes)
+    given = f" for {' and '.join(shapes)}" if shapes else ""
     gives = "fails" if layer.output is None else f"gives {Shape(layer.output)}"
     sums = f": {', '.join(layer.arithmetic)}" if layer.arithmetic else ""
-    return f"{layer.op} `{layer.path}` {gives} for {given}{sums}"
+    return f"{layer.op} `{layer.path}` {gives}{given}{sums}"
 
 
 def to_json(error: SpecError) -> dict[str, Any]:

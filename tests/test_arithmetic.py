@@ -239,6 +239,7 @@ def test_what_is_too_small_is_told(op: str, image: list[int], told: str, tmp_pat
         "max_pool: {kernel: 2, padding: 2}",
         "conv_transpose: {out: 8, output_padding: 1}",
         "upsample: {scale: 2, size: 8}",
+        "upsample: 1e308",
     ],
 )
 def test_sizes_that_are_not_at_fault_are_not_told(op: str, tmp_path: Path) -> None:

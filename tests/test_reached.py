@@ -297,6 +297,15 @@ def test_a_contract_that_does_not_hold(tmp_path: Path) -> None:
     ]
 
 
+def test_a_contract_of_an_input(tmp_path: Path) -> None:
+    (tmp_path / "net.yaml").write_text(
+        "input: [1, 8, 8]\nbody: [relu, {from: input, shape: [2, 8, 8]}]\n"
+    )
+    done = run("build", str(tmp_path / "net.yaml"))
+    assert done.stderr.splitlines()[-3] == "input `input` gives [1, 8, 8]"
+    assert json.loads(run("build", str(tmp_path / "net.yaml"), "--json").stdout)["failed"]
+
+
 def test_facts_that_do_not_hold_are_told_beside_all_layers(tmp_path: Path) -> None:
     text = "input: [1, 8, 8]\nbody: [{conv: 4}, relu]\nexpect: {params: 9}\n"
     error = failure(text, tmp_path)

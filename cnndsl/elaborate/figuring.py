@@ -13,7 +13,10 @@ from cnndsl.ops.sums import Sum, worded
 def arithmetic(op: Op, inputs: Sequence[Shape]) -> tuple[Sum, ...]:
     """How the sizes of an op's output come about; nothing where it takes no such inputs."""
     taken = all(len(x) in op.ranks for x in inputs)
-    return op.arithmetic(*inputs) if inputs and taken else ()
+    try:
+        return op.arithmetic(*inputs) if inputs and taken else ()
+    except OverflowError:  # a number is beyond all bounds, which is told instead
+        return ()
 
 
 @dataclass(frozen=True)
