@@ -83,6 +83,15 @@ TABLE = {
         ),
         STEPS,
     ),
+    "repetitions within each other": Small(
+        net(
+            "{A10: {}}",
+            "blocks: {A0: {body: relu}, "
+            + ", ".join(f"A{n}: {{body: [A{n - 1}, A{n - 1}]}}" for n in range(1, 11))
+            + "}",
+        ),
+        more=(PAGE, ALL),
+    ),
     "a block that calls itself": Small(net("A", "blocks: {A: {body: [A, A]}}"), "60 deep"),
     "blocks of many parameters": Small(
         net(

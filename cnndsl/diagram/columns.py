@@ -10,8 +10,9 @@ from itertools import pairwise
 from cnndsl.diagram.geometry import Block, Breaks, Measures, lay_out
 from cnndsl.diagram.wiring import is_port
 
-MAX_COLUMNS, MAX_OUTER = 7, 3
-"""How many columns are tried, and how many of the whole around a group that stands in columns."""
+MAX_COLUMNS, MAX_OUTER, MAX_NETS = 7, 3, 4
+"""How many columns are tried, how many of the whole around a group that stands in columns, and in
+how many groups within each other."""
 WIDER = 0.03
 """How much worse each column makes a diagram."""
 SHORTER = 0.72
@@ -93,7 +94,7 @@ class _Trials:
     def candidates(self) -> Iterator[str]:
         """The whole, and the groups that are most of the length of what they are in."""
         blocks, net = self.laid({}), ""
-        while True:
+        for _ in range(MAX_NETS):
             yield net
             parts = [p for p in self.measures.structures[net].parts if isinstance(p, str)]
             inner = [part for part in parts if part in self.measures.nets]

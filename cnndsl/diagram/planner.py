@@ -18,8 +18,22 @@ from cnndsl.ops.base import Family
 FUSING = (Family.CONVOLUTION, Family.LINEAR, Family.NORMALIZATION, Family.MERGE)
 """What a box may begin with, for a normalization and an activation to be written into it."""
 
-MAX_UNITS = 400
-"""How many members a run has at the most for its repetitions to be shown one by one."""
+MAX_UNITS, MAX_SHOWN = 400, 20_000
+"""How many members a run has at the most for its repetitions to be shown one by one, and how many
+nodes stand behind all that are shown so, those of the repetitions around them included."""
+
+
+@dataclass
+class Shown:
+    """How many nodes are left that may stand behind repetitions which are shown one by one."""
+
+    left: int = MAX_SHOWN
+
+    def take(self, nodes: int) -> bool:
+        """Whether there is room for so many, which is then taken."""
+        fits = nodes <= self.left
+        self.left -= nodes * fits
+        return fits
 
 
 @dataclass
@@ -35,6 +49,7 @@ class Planner:
     """For a node of a first repetition, the nodes at its place in all repetitions."""
     last: dict[str, Scope] = field(default_factory=dict)
     """For the path of a scope in a first repetition, the scope at its place in the last one."""
+    shown: Shown = field(default_factory=Shown)
 
     @cached_property
     def folder(self) -> Folder:
@@ -117,8 +132,7 @@ class Planner:
         if kind is Kind.MERGE:
             op, text = op + rest, words.merge_text(self.graph, self.alike(head.id))
         else:
-            texts = [words.brief(self.graph.nodes[twin]) for twin in self.alike(head.id)]
-            text = (words.spread(texts) + rest).strip()
+            text = (words.spread(self.briefs(head)) + rest).strip()
         return Box(
             id=head.path,
             kind=kind,
@@ -132,6 +146,12 @@ class Planner:
             mark=self.changes.marks.get(head.id),
             was=self.was(head, fused),
         )
+
+    def briefs(self, node: Node) -> list[str]:
+        """What the nodes at this place say in all repetitions: each kind once, then the last."""
+        twins = [self.graph.nodes[twin] for twin in self.alike(node.id)]
+        kinds = {(id(twin.op), twin.x): twin for twin in twins}
+        return [words.brief(twin) for twin in (*kinds.values(), twins[-1])]
 
     def alike(self, node: int) -> tuple[int, ...]:
         """The nodes at this place in all repetitions of all folds around it."""
@@ -226,8 +246,11 @@ class Planner:
         """The repetitions one by one, each as it is for itself and in the folds around the run."""
         if run.times == 1 or not self.units or len(run.all) > MAX_UNITS:
             return ()
+        if not self.shown.take(sum(len(self.alike(node.id)) for node in nodes(run.members))):
+            return ()
         alone = Planner(self.graph, self.fold, self.fuse, self.units, self.changes)
-        alone.folder, alone.special = self.folder, self.special
+        alone.folder, alone.special, alone.shown = self.folder, self.special, self.shown
+        alone.only_reader = self.only_reader
         alone.twins = {node.id: self.alike(node.id) for node in nodes(run.all)}
         for node in nodes(run.members):  # those of this run stand behind those of the outer ones
             found = alone.twins[node.id]

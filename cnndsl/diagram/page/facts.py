@@ -38,6 +38,7 @@ class Facts:
         self.scopes = {scope.path: scope for scope in _scopes(graph.root)}
         self.lines: dict[str, int] = {}
         self.texts: list[tuple[str, str]] = []
+        self.files: dict[str, str] = {}
 
     def to_json(self) -> dict[str, Any]:
         ops: dict[str, int] = {}
@@ -78,8 +79,11 @@ class Facts:
 
     def file(self, path: str) -> str:
         """A file as seen from the spec's folder, or its name where it lies elsewhere."""
-        relative = os.path.relpath(path, self.folder)
-        return Path(path).name if relative.startswith("..") else Path(relative).as_posix()
+        if path not in self.files:
+            relative = os.path.relpath(path, self.folder)
+            outside = relative.startswith("..")
+            self.files[path] = Path(path).name if outside else Path(relative).as_posix()
+        return self.files[path]
 
 
 def _scopes(scope: Scope) -> Iterator[Scope]:

@@ -27,7 +27,7 @@ CONSTANTS: Mapping[str, Any] = {
                 "PASSING",
             ),
             (routes, "BELOW BELOW_TITLE ABOVE"),
-            (columns, "SHORTER LEAST MOST MAX_COLUMNS MAX_OUTER WIDER"),
+            (columns, "SHORTER LEAST MOST MAX_COLUMNS MAX_OUTER MAX_NETS WIDER"),
             (labels, "NAME WORDS FIRST_LINE NEXT_LINE PADDING STRIPE"),
         )
         for name in names.split()

@@ -111,13 +111,13 @@ function inLine(a, b, c) {
 
 // Sets the breaks of all nets for what is open now, or clears them where one column will do.
 function arrangeColumns(layout, root) {
-  const { SHORTER, MOST, MAX_COLUMNS, MAX_OUTER, WIDER } = layout.sizes;
+  const { SHORTER, MAX_COLUMNS, MAX_OUTER, WIDER } = layout.sizes;
   const page = layout.page ?? (layout.across ? layout.sizes.ACROSS : layout.sizes.DOWN);
   setBreaks(root, new Map());
   const whole = layout.net(root);
   const length = whole.length;
   if (length <= Math.max(page.short, page.longest * (whole.left + whole.right))) return;
-  const candidates = columnCandidates(layout, root, MOST);
+  const candidates = columnCandidates(layout, root);
   let best = null;
   const attempt = (breaks) => {
     setBreaks(root, breaks);
@@ -158,18 +158,21 @@ function setBreaks(root, breaks) {
   visit(root);
 }
 
-function columnCandidates(layout, root, share) {
-  const found = [root];
-  for (let net = root; ; found.push(net)) {
+function columnCandidates(layout, root) {
+  const { MOST, MAX_NETS } = layout.sizes;
+  const found = [];
+  for (let net = root; found.length < MAX_NETS; ) {
+    found.push(net);
     const block = layout.net(net);
     let longest = null;
     for (const part of net.parts) {
       const open = typeof part === "string" && openNet(net, part);
       if (open && (!longest || open.block.length > longest.block.length)) longest = open;
     }
-    if (!longest || longest.block.length < share * block.length) return found;
+    if (!longest || longest.block.length < MOST * block.length) break;
     net = longest;
   }
+  return found;
 }
 
 function columnBreaks(layout, root, net, columns, given) {
