@@ -140,11 +140,21 @@ def check_request(spec: syntax.Spec, request: Request, report: Report) -> None:
         if arg.name not in known:
             help = suggest(arg.name, known) or "it has no parameters"
             asked.error("name", f"{spec.name} has no parameter `{arg.name}`", arg.key, help)
+    tell_twice([(arg.name, arg.key) for arg in request.params], asked)
     check_given(spec, request.params, asked)
     for diagnostic in asked.diagnostics:
         report.add(diagnostic)
     if asked.failed:
         report.raise_errors()
+
+
+def tell_twice(given: Sequence[tuple[str, Span]], report: Report) -> None:
+    """Report names that are given a second value."""
+    first: dict[str, Span] = {}
+    for name, span in given:
+        if name in first:
+            report.error("argument", f"`{name}` is set twice", span, "leave one of them away")
+        first.setdefault(name, span)
 
 
 def written(text: str, flag: str, report: Report) -> tuple[str, Span, source.Located]:
@@ -174,6 +184,7 @@ def written_values(texts: Sequence[str]) -> dict[str, Any]:
     """The values of several `--set NAME=VALUE`; raises SpecError."""
     report = Report()
     found = [written(text, "--set", report) for text in texts]
+    tell_twice([(name, span) for name, span, _ in found], report)
     report.raise_errors()
     return {name: source.plain(value) for name, _, value in found}
 
