@@ -14,6 +14,7 @@ from cnndsl.graph import Graph, Node
 from cnndsl.ops import registry
 from cnndsl.ops.base import Call, Reject
 from cnndsl.ops.kinds import Choice, Kind, Number, Schema
+from cnndsl.packages import or_of_package
 from cnndsl.selectors import Selectors
 from cnndsl.values import Env, Evaluator, Home, Poison, mend
 
@@ -150,7 +151,9 @@ class _Rules:
         if not nodes and exact and rule.selector.split(".")[0] not in graph.dropped:
             weighted = [node.path for node in graph.layers[:500] if node.weights]
             near = suggest(rule.selector, [*registry(), *weighted])
-            help = near if near.startswith("did") else "a rule is for an op, or for a node's path"
+            near = near if near.startswith("did") else ""
+            help = or_of_package(rule.selector, near, self.home.spec.requires)
+            help = help or "a rule is for an op, or for a node's path"
             message = f"`{rule.selector}` is neither an op nor the path of a node"
             self.report.error("name", message, rule.span, help)
             return

@@ -10,6 +10,7 @@ from cnndsl import shipped, source, syntax
 from cnndsl.diagnostics import Diagnostic, Report, Source, Span, suggest
 from cnndsl.idle import idle
 from cnndsl.names import check_names, unread
+from cnndsl.packages import unfit
 from cnndsl.parse import parse
 from cnndsl.validate import validate
 from cnndsl.words import normal
@@ -130,6 +131,7 @@ def _unread(spec: syntax.Spec, root: source.Mapping, chain: Chain) -> tuple[Diag
     own = unread(spec, aliases, main=len(chain.files) <= 1)
     return (
         *idle(root),
+        *unfit(root),
         *own,
         *(warning for file in spec.imports.values() for warning in file.unread),
     )

@@ -14,6 +14,7 @@ from typing import Any
 from cnndsl import syntax
 from cnndsl.diagnostics import Related, Report, Span, suggest
 from cnndsl.expr import FUNCTIONS, Expr, ExprError, UnknownFunction, template
+from cnndsl.packages import required
 from cnndsl.source import Entry, Located, Mapping, Scalar, Sequence, plain
 from cnndsl.words import BLOCK, normal, qualified
 
@@ -92,6 +93,7 @@ class _Parser:
             init=tuple(self.init(root.get("init"))),
             train=tuple(self.settings(root.get("train"))),
             open=self.is_open(root),
+            requires=tuple(str(item.value) for item in required(root)),
         )
 
     def is_open(self, root: Mapping) -> bool:

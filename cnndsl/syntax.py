@@ -271,6 +271,8 @@ class Spec:
     imports: Mapping[str, Spec] = field(default_factory=dict)
     overrides: tuple[Arg, ...] = ()
     """Parameter values that an extending file gives."""
+    requires: tuple[str, ...] = ()
+    """The packages that the file's ops need."""
     open: bool = False
     """Whether keys that declare names have the wrong form: then an unknown name may be theirs."""
     unread: tuple[Diagnostic, ...] = ()

@@ -24,7 +24,8 @@ from cnndsl.hints import (
     text_hint,
 )
 from cnndsl.misread import misread
-from cnndsl.ops import lacking, offers, registry
+from cnndsl.ops import registry
+from cnndsl.packages import or_of_package, required
 from cnndsl.parse import ATTRIBUTES, COMPANIONS
 from cnndsl.schema import SHARED, STRUCTURES, spec_schema
 from cnndsl.source import Located
@@ -160,7 +161,10 @@ def _key_hint(error: Any, entry: source.Entry, holder: Located, root: Located) -
             return near
     if _is_node(error):
         return _remedy(entry.name, holder, root, sorted(schemas), fits)
-    return nearest_key(entry.name, holder, schemas, fits)
+    near = nearest_key(entry.name, holder, schemas, fits)
+    return (
+        _of_packages(entry.name, near, root) if list(error.absolute_path) == ["defaults"] else near
+    )
 
 
 def _is_node(error: Any) -> bool:
@@ -192,13 +196,9 @@ def _remedy(word: str, node: source.Mapping, root: Located, known: list[str], fi
 
 def _of_packages(word: str, near: str, root: Located) -> str:
     """The remedy for an unknown op that a package may have; `near` for one that is misspelt."""
-    failed = next((offer for offer in offers() if offer.op == word and offer.failure), None)
-    if failed:
-        return lacking(word, failed.package)
-    needed = source.plain(root).get("requires")
-    if near.startswith(("did", "the op")) or not isinstance(needed, list) or "A" <= word[:1] <= "Z":
+    if "A" <= word[:1] <= "Z":
         return near
-    return "; ".join(lacking(word, name) for name in needed[:3] if isinstance(name, str)) or near
+    return or_of_package(word, near, [str(item.value) for item in required(root)])
 
 
 def _names_op(word: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -159,6 +160,94 @@ def test_an_op_of_a_package_that_is_not_installed(site: Path, node: str) -> None
     assert told.count("error[") == 1
     assert "`swoosh_op` is not installed: `pip install swoosh_op`" in told
     assert "pip" not in refused(site, text.replace("[swoosh_op]", "[]"))
+
+
+TELL = """
+import json, sys
+import cnndsl
+told = []
+for text in json.load(sys.stdin):
+    open("told.yaml", "w").write(text)
+    try:
+        found = cnndsl.check("told.yaml").diagnostics
+    except cnndsl.SpecError as e:
+        found = e.diagnostics
+    told.append([d.to_json() for d in found])
+print(json.dumps(told))
+"""
+
+
+def messages(site: Path, texts: list[str], *places: Path) -> list[list[dict[str, Any]]]:
+    """What is told of each spec, with the packages of these folders."""
+    path = os.pathsep.join([*map(str, places), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", TELL],
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        cwd=site,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 0, done.stderr
+    told: list[list[dict[str, Any]]] = json.loads(done.stdout)
+    return told
+
+
+UNKNOWN = [
+    ("body: [swoosh]", ""),
+    ("body: [{swoosh: 2.0}]", ""),
+    ("body: [crelu]", "did you mean `prelu`?"),
+    ("body: [{crelu: }, relu]", "did you mean `prelu`?"),
+    ("body: [{use: swoosh}]", ""),
+    ("body: [{use: crelu}]", "did you mean `prelu`?"),
+    ("params: {act: swoosh}\nbody: [{use: $act}]", ""),
+    ("defaults: {swoosh: {slope: 2.0}}\nbody: [relu]", ""),
+    ("defaults: {crelu: {init: 2.0}}\nbody: [prelu]", "did you mean `prelu`?"),
+    ("init: {swoosh: {slope: 0}}\nbody: [relu]", ""),
+    ("init: {crelu: {slope: 0}}\nbody: [relu]", "did you mean `prelu`?"),
+]
+
+
+def test_wherever_an_op_stands_its_package_is_named(site: Path) -> None:
+    """Once, beside the op that may be meant; and not that of a package that is there."""
+    texts = [f"requires: [swoosh_op]\ninput: [3, 8, 8]\n{part}\n" for part, _ in UNKNOWN]
+    for (part, near), told in zip(UNKNOWN, messages(site, texts), strict=True):
+        (error,) = told
+        assert error["severity"] == "error"
+        assert error["help"].count("`swoosh_op` is not installed: `pip install swoosh_op`") == 1
+        assert error["help"].startswith(near), part
+    there = messages(site, texts, site / "site")
+    assert not any(
+        "installed" in one["help"]
+        for (_, near), told in zip(UNKNOWN, there, strict=True)
+        for one in told
+        if near
+    )
+
+
+@pytest.mark.parametrize(
+    ("requires", "places", "message", "help"),
+    [
+        ("swoosh_op", [], "`swoosh_op` is not installed", "`pip install swoosh_op`"),
+        ("pytest", ["site"], "`pytest` is installed, and offers no op", ""),
+        ("swoosh_op", ["broken", "site"], "`swoosh` of `swoosh_op` fails to load", ""),
+        ("swoosh_op", ["site"], "", ""),
+    ],
+)
+def test_a_required_package_is_told_though_no_op_of_it_is_used(
+    site: Path, requires: str, places: list[str], message: str, help: str
+) -> None:
+    broken = site / "broken" / "swoosh_op"
+    broken.mkdir(parents=True, exist_ok=True)
+    (broken / "__init__.py").write_text("")
+    (broken / "op.py").write_text("1 / 0")
+    text = f"input: [3, 8, 8]\nrequires:\n  - {requires}\nbody: [relu]\n"
+    (told,) = messages(site, [text], *(site / place for place in places))
+    assert len(told) == bool(message)
+    for one in told:
+        assert (one["severity"], one["line"], one["column"]) == ("warning", 3, 5)
+        assert one["message"].startswith(message)
+        assert one["help"] == help
 
 
 @pytest.mark.parametrize("node", ["wobble", "{wobble: 2.0}"])

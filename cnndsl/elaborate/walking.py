@@ -14,7 +14,9 @@ from cnndsl.elaborate.merging import Merging, merging
 from cnndsl.elaborate.naming import MAX_DEPTH
 from cnndsl.elaborate.reaching import word_of
 from cnndsl.expr import MAX_WORK, Exhausted, Meter, show
+from cnndsl.hints import nearest_op
 from cnndsl.ops import registry
+from cnndsl.packages import or_of_package
 from cnndsl.provenance import Origin, written
 from cnndsl.values import BlockRef, Env, Poison, convert, mend, public
 from cnndsl.words import SEGMENT
@@ -332,7 +334,8 @@ class Walking(Merging):
             except TypeError:
                 if place.env.home.spec.open:
                     raise Poison from None
-                help = suggest(value, [*place.env.home.spec.blocks, *ops])
+                spec = place.env.home.spec
+                help = or_of_package(value, nearest_op(value, [*spec.blocks, *ops]), spec.requires)
                 message = f"no block or op is named `{value}`"
                 self.evaluator.wrong("name", message, target, place.env, help)
         if not isinstance(value, BlockRef):

@@ -46,15 +46,27 @@ def offers() -> tuple[Offer, ...]:
     return tuple(found)
 
 
-def lacking(op: str, package: str) -> str:
-    """Why an installed package does not give the op, or how to install the package."""
+def installed(package: str) -> str:
+    """The package's own name, if it is installed."""
     try:
-        own = distribution(package).name
+        return distribution(package).name
     except (PackageNotFoundError, ValueError):
+        return ""
+
+
+def lacking(op: str, package: str) -> str:
+    """Why a package does not give the op, or how it is installed.
+
+    Without an op: why the package gives none, or not all of its own; nothing if it does.
+    """
+    own = installed(package)
+    if not own:
         return f"`{package}` is not installed: `pip install {package}`"
     given = [offer for offer in offers() if offer.package == own]
     failed = next((o for o in sorted(given, key=lambda o: o.op != op) if o.failure), None)
     if failed:
         return f"`{failed.op}` of `{package}` fails to load: {failed.failure}"
+    if given and not op:
+        return ""
     listed = ", ".join(f"`{offer.op}`" for offer in given) or "no op"
     return f"`{package}` is installed, and offers {listed}"
