@@ -73,11 +73,15 @@ class Scope:
 
     def nodes(self) -> Iterator[Node]:
         """The nodes under the path, inner scopes included, in the order they run."""
-        for member in self.members:
-            if isinstance(member, Node):
+        ahead = [iter(self.members)]
+        while ahead:  # no recursion: a node costs the same however deep it lies
+            for member in ahead[-1]:
+                if isinstance(member, Scope):
+                    ahead.append(iter(member.members))
+                    break
                 yield member
             else:
-                yield from member.nodes()
+                ahead.pop()
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,15 +337,13 @@ def written(chance: random.Random) -> str:
 def structure(chance: random.Random, depth: int) -> str:
     if depth == 0:
         return chance.choice(LEAVES)
-    kind = chance.choice(("for", "for", "repeat", "add", "mul", "split", "residual", "seq", "leaf"))
+    kind = chance.choice(("for", "for", "add", "mul", "split", "residual", "seq", "leaf"))
     inner = structure(chance, depth - 1)
     many = chance.choice(COUNTS)
     match kind:
         case "for":
             name = chance.choice(("", f"name: n{chance.randrange(10**6)}_$j, "))
             return f"{{for: {{j: {many}}}, {name}do: [{inner}]}}"
-        case "repeat":
-            return f"{{repeat: {min(many, 30)}, do: [{inner}, relu]}}"
         case "add" | "mul":
             return f"{{{kind}: [{', '.join([f'[{inner}]'] * min(many, 200))}]}}"
         case "split":

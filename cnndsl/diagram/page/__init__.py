@@ -46,10 +46,12 @@ def write_page(
     """
     if before is None:
         plan = make_plan(graph, depth=depth, fuse=fuse)
+        figure = make_figure(plan, across=across)
         items = Planner(graph, fold=True, fuse=fuse, units=True).all_items()
         model = make_model(Facts(graph), items, plan, expand, across)
     else:
         plan = compare(before, graph, depth=depth, fuse=fuse)
+        figure = make_figure(plan, across=across)
         both = unite(before, graph)
         planner = Planner(both, fold=True, fuse=fuse, units=True, changes=both.changes)
         facts = Facts(both, both.changes.gone)
@@ -63,7 +65,7 @@ def write_page(
         "subtitle": escape(plan.subtitle),
         "policy": _policy(script),
         "style": style,
-        "picture": write_svg(make_figure(plan, across=across), THEMES.get(theme or "", LIGHT)),
+        "picture": write_svg(figure, THEMES.get(theme or "", LIGHT)),
         "model": _json(model),
         "script": script,
     }

@@ -42,21 +42,24 @@ class Facts:
 
     def to_json(self) -> dict[str, Any]:
         ops: dict[str, int] = {}
+        known: dict[int, int] = {}  # by the identity of the op
         kept = activations(self.graph)
         told: list[Any] = []
         nodes = []
         for node in self.graph.nodes:
-            key = repr(node.op)
-            if key not in ops:
-                ops[key] = len(told)
-                told.append([node.op.name, _arguments(node)])
+            if id(node.op) not in known:
+                known[id(node.op)] = ops.setdefault(repr(node.op), len(told))
+                if len(ops) > len(told):
+                    told.append([node.op.name, _arguments(node)])
             own = layer_cost(node) if node.inputs else None
             costs = (own.params, own.macs) if own else (0, 0)
             shapes = [_shape(shape) for shape in node.input_shapes], _shape(node.shape)
             train, gone = node.id in self.graph.train_only, node.id in self.gone
             line = self.line(node.span)
             phase = [int(train), int(gone)]
-            nodes.append([node.path, ops[key], *shapes, *costs, kept.get(node.id, 0), line, *phase])
+            nodes.append(
+                [node.path, known[id(node.op)], *shapes, *costs, kept.get(node.id, 0), line, *phase]
+            )
         return {"ops": told, "nodes": nodes, "lines": self.texts}
 
     def block(self, path: str) -> list[Any] | None:
