@@ -12,24 +12,12 @@ from cnndsl.idle import idle
 from cnndsl.names import check_names, unread
 from cnndsl.packages import unfit
 from cnndsl.parse import parse
+from cnndsl.schema import EXTENDABLE
 from cnndsl.validate import validate
 from cnndsl.words import normal
 
 MAX_CHAIN = 12
 SUFFIXES = (".yaml", ".yml")
-EXTENDABLE = (
-    "cnndsl",
-    "name",
-    "about",
-    "params",
-    "variants",
-    "input",
-    "outputs",
-    "expect",
-    "published",
-    "train",
-    "extends",
-)
 
 
 @dataclass(frozen=True)
@@ -112,7 +100,7 @@ def assemble(
     files = _References(path, report, chain.and_then(path.resolve()) if path else chain)
     base = root.index.get("extends")
     if base is not None:
-        return None if base.value.span in bad else files.extend(spec, root, base)
+        return None if base.value.span in bad else files.extend(spec, root, base, bad)
     imports = {}
     for entry in _entries(root.get("import")):
         imported = None if entry.value.span in bad else files.load(entry.value)
@@ -199,11 +187,11 @@ class _References:
         return Target(shown, variant)
 
     def extend(
-        self, spec: syntax.Spec, root: source.Mapping, base: source.Entry
+        self, spec: syntax.Spec, root: source.Mapping, base: source.Entry, bad: frozenset[Span]
     ) -> syntax.Spec | None:
         """The extended file, with this one's parameter values, variants, input and facts."""
         for entry in root.entries:
-            if entry.name not in EXTENDABLE:
+            if entry.name not in EXTENDABLE and entry.key.span not in bad:
                 message = (
                     f"a file that extends another gives values and outputs only, not `{entry.name}`"
                 )

@@ -14,6 +14,22 @@ from cnndsl.words import BLOCK, END, IDENTIFIER, OTHER, OUTPUT, SEGMENT, VARIANT
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_OUTPUTS = 64
+EXTENDABLE = (
+    "cnndsl",
+    "name",
+    "about",
+    "params",
+    "variants",
+    "input",
+    "outputs",
+    "expect",
+    "published",
+    "train",
+    "extends",
+)
+"""The keys of a file that extends another one."""
+NOTED = ("run",)
+"""Keys that commands write, and users need not."""
 ALIASED = rf"(?:[A-Za-z_]|{OTHER})(?:[A-Za-z0-9_]|{OTHER})*\.(?:[A-Za-z]|{OTHER})"
 CALL = rf"^(?:{ALIASED}|[A-Z]|{OTHER})(?:[A-Za-z0-9_]|{OTHER})*{END}"
 """A block, or `alias.Block`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -27,7 +27,8 @@ from cnndsl.misread import misread
 from cnndsl.ops import registry
 from cnndsl.packages import or_of_package, required
 from cnndsl.parse import ATTRIBUTES, COMPANIONS
-from cnndsl.schema import SHARED, STRUCTURES, spec_schema
+from cnndsl.recipe import Recipe, unread_beside
+from cnndsl.schema import EXTENDABLE, NOTED, SHARED, STRUCTURES, spec_schema
 from cnndsl.source import Located
 from cnndsl.strays import Stray, stray
 from cnndsl.words import SORTS, qualified, visible
@@ -161,10 +162,32 @@ def _key_hint(error: Any, entry: source.Entry, holder: Located, root: Located) -
             return near
     if _is_node(error):
         return _remedy(entry.name, holder, root, sorted(schemas), fits)
-    near = nearest_key(entry.name, holder, schemas, fits)
-    return (
-        _of_packages(entry.name, near, root) if list(error.absolute_path) == ["defaults"] else near
-    )
+    path = list(error.absolute_path)
+    known = _free(path, holder, schemas)
+    near = nearest_key(entry.name, holder, known, fits)
+    return _of_packages(entry.name, near, root) if path == ["defaults"] else near
+
+
+def _free(path: list[str | int], holder: source.Mapping, known: Iterable[str]) -> list[str]:
+    """The known keys that may stand in a mapping, beside what it has."""
+    own = {entry.name for entry in holder.entries}
+    if not path:
+        barred = {
+            *NOTED,
+            *(("inputs",) if "input" in own else ("input",) if "inputs" in own else ()),
+        }
+        others = set(known) - {*EXTENDABLE}
+        barred |= others if "extends" in own else {"extends"} if own & others else set()
+        return [key for key in known if key not in barred]
+    if path[0] == "train" and isinstance(path[-1], str):
+        values = source.plain(holder)
+        unread = {
+            misfit.path
+            for key in known
+            for misfit in unread_beside(Recipe, {path[-1]: {**values, key: None}})
+        }
+        return [key for key in known if (path[-1], key) not in unread]
+    return [*known]
 
 
 def _is_node(error: Any) -> bool:

@@ -440,3 +440,34 @@ def test_features_of_a_shipped_network_by_name(tmp_path: Path) -> None:
     assert not any(node.path.startswith(("layer3", "layer4", "fc")) for node in graph.layers)
     path.write_text("extends: resnet50\noutputs: {c2: {from: layer9}}\n")
     assert [error.span.line for error in told(path.read_text(), tmp_path)] == [2]
+
+
+MISPLACED = re.compile("unknown|not both|gives values|does not read|again|names no op|one node has")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input: [3, 8, 8]\nbody: [relu]\nxyzzy: 3\n",
+        "inputs: {a: [3, 8, 8]}\nbody: [relu]\nxyzzy: 3\n",
+        "extends: resnet18\nxyzzy: 3\n",
+        "input: [3, 8, 8]\nblocks: {A: {xyzzy: 3, body: relu}}\nbody: [A]\n",
+        "input: [3, 8, 8]\nbody: [{conv: 4, xyzzy: 3}]\n",
+        "input: [3, 8, 8]\nbody: [{conv: {out: 4, xyzzy: 3}}]\n",
+        "input: [3, 8, 8]\nbody: [{residual: {body: relu, xyzzy: 3}}]\n",
+        "input: [3, 8, 8]\nbody: [{for: {i: 3}, do: relu, xyzzy: 3}]\n",
+        "input: [3, 8, 8]\nbody: [relu]\noutputs: {o: {xyzzy: 3}}\n",
+        "input: [3, 8, 8]\nbody: [relu]\nexpect: {xyzzy: 3}\n",
+        "input: [3, 8, 8]\nbody: [{conv: 4}]\ninit: {conv: {weight: {normal: {xyzzy: 3}}}}\n",
+        "input: [3, 8, 8]\nbody: [{conv: 4}]\ntrain: {optimizer: {name: sgd, xyzzy: 3}}\n",
+        "input: [3, 8, 8]\nbody: [{conv: 4}]\ntrain: {optimizer: {name: adamw, xyzzy: 3}}\n",
+        "input: [3, 8, 8]\nbody: [{conv: 4}]\ntrain: {schedule: {name: step, xyzzy: 3}}\n",
+        "input: [3, 8, 8]\nbody: [{conv: 4}]\ntrain: {recipes: {r: {xyzzy: 3}}}\n",
+    ],
+)
+def test_the_known_words_may_stand_there(text: str, tmp_path: Path) -> None:
+    (error,) = told(text, tmp_path)
+    assert error.help.startswith("known: ")
+    for word in error.help.removeprefix("known: ").split(", "):
+        for other in told(text.replace("xyzzy", word), tmp_path):
+            assert not MISPLACED.search(other.message), f"{word}: {other}"
