@@ -88,9 +88,10 @@ def unread_inputs(spec: syntax.Spec, sources: Sequence[syntax.Term]) -> list[syn
     An expression may name any of them.
     """
     assert spec.body is not None
-    named = [normal(str(source.value)) for source in sources if isinstance(source, syntax.Const)]
-    if len(named) < len(sources):
+    literal = [source.value for source in sources if isinstance(source, syntax.Const)]
+    if len(literal) < len(sources):
         return []
+    named = {normal(str(value)) for value in literal}
     first = next(iter(spec.body.nodes), None)
     begins = first is None or first.at.source is None or first.at.when is not None
     return [arg for arg in spec.inputs[1 if begins else 0 :] if arg.name not in named]
