@@ -340,7 +340,9 @@ def filled(value: Any) -> str:
 
 
 def mend(value: Any) -> str:
-    """The remedy for a text that was meant as another value."""
+    """The remedy for a text that was meant as another value, and for `$x` as a whole."""
+    if isinstance(value, dict) and "channels" in value:
+        return "take a part of it, as in `$x.channels`"
     text = value.strip() if isinstance(value, str) else ""
     if text.startswith("(") and text.endswith(")"):
         listed = re.sub(r",\s*\)", ")", text).replace("(", "[").replace(")", "]")

@@ -26,6 +26,7 @@ from cnndsl.expr import (
     show,
     template,
 )
+from cnndsl.expr.functions import USAGE
 from cnndsl.expr.tree import (
     MAX_DEPTH,
     MAX_LEVELS,
@@ -289,8 +290,8 @@ def test_any_text_is_a_value_or_an_error_within_it(text: str) -> None:
         ("t.__class__", "'text' has no `.__class__`", (0, 11)),
         ("zz + 1", "unknown name `zz`", (0, 2)),
         ("1 + zz", "unknown name `zz`", (4, 6)),
-        ("1 / 0", "division by zero", (0, 5)),
-        ("2 + 1 % 0", "division by zero", (4, 9)),
+        ("1 / 0", "division by zero", (4, 5)),
+        ("2 + 1 % 0", "division by zero", (8, 9)),
         ("0 ** -1", "division by zero", (0, 7)),
         ("(-8) ** 0.5", "the value is not a real number", (1, 11)),
         ("10 ** 16", "10 ** 16 is too large", (0, 8)),
@@ -318,9 +319,9 @@ def test_any_text_is_a_value_or_an_error_within_it(text: str) -> None:
         ("l[3]", "index 3 is outside of a list of 3", (0, 4)),
         ("l[-4]", "index -4 is outside of a list of 3", (0, 5)),
         ("l.3", "index 3 is outside of a list of 3", (0, 3)),
-        ("l[1.0]", "an index is an integer, found 1", (0, 6)),
-        ("l['a']", "an index is an integer, found 'a'", (0, 6)),
-        ("l[yes]", "an index is an integer, found true", (0, 6)),
+        ("l[1.0]", "an index is an integer, found 1", (2, 5)),
+        ("l['a']", "an index is an integer, found 'a'", (2, 5)),
+        ("l[yes]", "an index is an integer, found true", (2, 5)),
         ("a[0]", "3 is not a list", (0, 4)),
         ("t[0]", "'text' is not a list", (0, 4)),
         ("x[0]", "{channels: 64, height: 8, shape: [64, 8, 8]} is not a list", (0, 4)),
@@ -343,10 +344,10 @@ def test_any_text_is_a_value_or_an_error_within_it(text: str) -> None:
         ("len(x)", "`len` does not take {channels: 64, height: 8, shape: [64, 8, 8]}", (0, 6)),
         ("int('a')", "'a' is no integer", (0, 8)),
         ("int(l)", "`int` does not take [1, 2, 3]", (0, 6)),
-        ("round(1, 99)", "`round` to 99 digits; it takes -15 to 15", (0, 12)),
+        ("round(1, 99)", "`round` to 99 digits; it takes -15 to 15", (9, 11)),
         ("round(1, 'a')", "`round` does not take 1, 'a'", (0, 13)),
         ("range(1.5)", "`range` does not take 1.5", (0, 10)),
-        ("range(1, 2, 0)", "the step of `range` is 0", (0, 14)),
+        ("range(1, 2, 0)", "the step of `range` is 0", (12, 13)),
         ("range(1001)", "`range` gives more than 1000 items", (0, 11)),
         ("range(10 ** 15)", "`range` gives more than 1000 items", (0, 15)),
         ("[0] * 1001", "a list or text of 1001; at most 1000", (0, 10)),
@@ -560,3 +561,9 @@ def test_offsets_count_from_the_beginning_of_the_text() -> None:
 )
 def test_show(shown: Any, expected: str) -> None:
     assert show(shown) == expected
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_usage_that_messages_tell_can_be_computed(name: str) -> None:
+    env = {"v": 20, "a": 1, "b": 2, "by": 8, "first": 0, "end": 9, "step": 2}
+    assert evaluate(parse(USAGE[name]), env) is not None

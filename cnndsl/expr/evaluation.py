@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from cnndsl.expr.functions import BINARY, FUNCTIONS, UNARY, Refusal
+from cnndsl.expr.functions import BINARY, FUNCTIONS, UNARY, USAGE, Refusal
 from cnndsl.expr.tree import (
     MAX_LEVELS,
     MAX_LIST,
@@ -115,7 +115,8 @@ def _index(expr: Expr, value: Value, index: Value) -> Value:
     if not isinstance(value, list):
         raise ExprError(f"{show(value)} is not a list", expr.start, expr.end)
     if type(index) is not int:
-        raise ExprError(f"an index is an integer, found {show(index)}", expr.start, expr.end)
+        at = expr.operands[1]
+        raise ExprError(f"an index is an integer, found {show(index)}", at.start, at.end)
     if not -len(value) <= index < len(value):
         message = f"index {index} is outside of a list of {len(value)}"
         raise Outside(message, expr.start, expr.end)
@@ -131,18 +132,23 @@ def _guard(
     try:
         return function(*values, **named)
     except ZeroDivisionError:
-        raise ExprError("division by zero", expr.start, expr.end) from None
+        at = expr.operands[1] if expr.value in ("/", "//", "%") else expr
+        raise ExprError("division by zero", at.start, at.end) from None
     except Refusal as e:
-        raise ExprError(str(e), expr.start, expr.end) from None
+        at = expr if e.at is None else expr.operands[e.at]
+        raise ExprError(str(e), at.start, at.end) from None
     except (ValueError, OverflowError):
         raise ExprError("the result is out of range", expr.start, expr.end) from None
     except TypeError:
+        help = f"as in `{USAGE[expr.value]}`" if expr.kind == "call" else ""
         if not values:
-            raise ExprError(f"`{expr.value}` needs a value", expr.start, expr.end) from None
+            message = f"`{expr.value}` needs a value"
+            raise ExprError(message, expr.start, expr.end, help) from None
         joint = " and " if expr.kind == "binary" else ", "
         told = [show(value) for value in values]
         shown = joint.join([*told, *(f"{name}={show(value)}" for name, value in named.items())])
-        raise ExprError(f"`{expr.value}` does not take {shown}", expr.start, expr.end) from None
+        message = f"`{expr.value}` does not take {shown}"
+        raise ExprError(message, expr.start, expr.end, help) from None
 
 
 def _check_size(expr: Expr, value: Value) -> None:

@@ -11,7 +11,11 @@ from cnndsl.expr.tree import MAX_LIST, Value, show
 
 
 class Refusal(Exception):  # noqa: N818 - named for what it says
-    """A function does not take these values; the message says why."""
+    """A function does not take these values; the message says why, `at` which one is at fault."""
+
+    def __init__(self, message: str, at: int | None = None) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 def divisible(value: float, by: float = 8, least: float | None = None) -> int:
@@ -23,7 +27,7 @@ def divisible(value: float, by: float = 8, least: float | None = None) -> int:
 
 def _range(*args: int) -> list[int]:
     if len(args) == 3 and args[2] == 0:
-        raise Refusal("the step of `range` is 0")
+        raise Refusal("the step of `range` is 0", at=2)
     if len(range(*args)) > MAX_LIST:
         raise Refusal(f"`range` gives more than {MAX_LIST} items")
     return list(range(*args))
@@ -68,7 +72,7 @@ def _candidates(name: str, values: tuple[Value, ...]) -> list[Value]:
 
 def _round(value: float, digits: int = 0) -> float:
     if not -15 <= digits <= 15:
-        raise Refusal(f"`round` to {digits} digits; it takes -15 to 15")
+        raise Refusal(f"`round` to {digits} digits; it takes -15 to 15", at=1)
     return round(value, digits) if digits else round(value)
 
 
@@ -93,6 +97,21 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "len": _length,
     "range": _range,
 }
+USAGE = {
+    "divisible": "divisible(v, by=8, least=by)",
+    "floor": "floor(v)",
+    "ceil": "ceil(v)",
+    "round": "round(v, digits=0)",
+    "int": "int(v)",
+    "abs": "abs(v)",
+    "min": "min(a, b)",
+    "max": "max(a, b)",
+    "sum": "sum([a, b])",
+    "cumsum": "cumsum([a, b])",
+    "len": "len([a, b])",
+    "range": "range(first, end, step)",
+}
+"""How each function is called."""
 NAMED: dict[str, tuple[str, ...]] = {"divisible": ("by", "least"), "round": ("digits",)}
 """The arguments after the first that may be given by name."""
 
