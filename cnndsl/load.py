@@ -26,10 +26,13 @@ class Target:
 
     path: Path
     variant: str = ""
+    of_file: bool = False
+    """Whether the variant has the name of the file, and that was given: another one is as good."""
 
     def of(self, variant: str, report: Report) -> Target:
         """The same with a variant that is asked for; two that differ are reported."""
-        if variant and self.variant and normal(variant) != normal(self.variant):
+        asked = "" if self.of_file else self.variant
+        if variant and asked and normal(variant) != normal(asked):
             message = f"two variants are asked for, `{self.variant}` and `{variant}`"
             span = Span(Source("variant", variant), 1, 1, 1, len(variant) + 1)
             report.error("argument", message, span, "leave one of them away")
@@ -56,9 +59,9 @@ def find(spec: str, report: Report) -> Target | None:
         return Target(Path(spec))
     found = shipped.find(name or spec)
     if found and name and variant in shipped.variants(found[0]):
-        return Target(*found).of(variant, report)
+        return Target(*found, (name or spec) in shipped.files()).of(variant, report)
     if found and not name:
-        return Target(*found)
+        return Target(*found, spec in shipped.files())
     span = Span(Source(spec, ""))
     help = suggest(spec, shipped.names())
     report.error("file", f"`{spec}` is neither a file nor a shipped network", span, help)

@@ -257,6 +257,9 @@ def test_pipes_may_close_early() -> None:
         (["build", "two.yaml", "--input", "3,9,9"], 1, "several inputs: `a`, `b`"),
         (["build", "two.yaml:v", "--variant", "v"], 0, ""),
         (["build", "resnet:resnet18"], 0, ""),
+        (["build", "lenet:lenet_bn"], 0, ""),  # `lenet` is the file and one of its variants
+        (["build", "lenet", "--variant", "lenet_bn"], 0, ""),
+        (["build", "lenet:lenet_bn", "--variant", "lenet"], 1, "two variants are asked for"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

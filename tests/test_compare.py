@@ -218,7 +218,7 @@ def test_values_replace_those_of_every_spec(runs: Path) -> None:
     assert told["message"] == "resnet has no parameter `widths`"
     done = run("resnet18", "--profile", "--input", "3,x,3")
     assert done.exit_code == 1
-    assert "--input:1:1: error[value]" in done.output
+    assert "--input:1:4: error[value]" in done.output
 
 
 def test_every_name_has_a_place_of_its_own(everything: list[Row]) -> None:
