@@ -377,7 +377,9 @@ class _Checker:
             if op:
                 self.report.error("name", f"unknown block `{alias}.{name}`", span, op)
             else:
-                self.error("name", message, span, alias, self.spec.imports)
+                files = self.spec.imports.items()
+                known = [f"{file}.{block}" for file, spec in files for block in spec.blocks]
+                self.error("name", message, span, f"{alias}.{name}", known)
             return None
         blocks = (self.spec.imports[alias] if alias else self.spec).blocks
         if name not in blocks:
