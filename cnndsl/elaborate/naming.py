@@ -26,6 +26,8 @@ class Naming(Asking):
     """The paths of named nodes that `when` leaves out, with the place of that."""
     incomplete: set[str] = field(default_factory=set)
     """The paths of scopes in which something failed before its names were known."""
+    walked: set[str] = field(default_factory=set)
+    """The paths of scopes whose nodes were all walked: what they do not hold is not in them."""
     used: dict[tuple[str, str], int] = field(default_factory=dict)
     """How far the numbers behind a word went in a scope, by its path."""
 
@@ -74,6 +76,8 @@ class Naming(Asking):
 
     def record_scope(self, scope: OpenScope, ref: Ref) -> Ref:
         self.values[scope.path] = None if scope.guessed else ref
+        if not scope.guessed:
+            self.walked.add(scope.path)
         return ref
 
     def record(self, label: str, span: Span, ref: Ref, place: Place) -> Ref:
@@ -166,6 +170,8 @@ class Naming(Asking):
             outer = outer.rpartition(".")[0]
             if outer in self.incomplete:
                 return True
+            if outer in self.walked:
+                return False
             if outer in self.values:
                 return self.values[outer] is None
         return False

@@ -357,6 +357,7 @@ class Walking(Merging):
         scope = self.open(name or place.scope.number(), span, place)
         scope.guessed = guessed
         if ref is None:  # an unknown block, told by the check of names
+            self.forget(scope)
             return self.record_scope(scope, None)
         self.spend(len(ref.block.params) / BINDINGS / self.steps.share, span, place)
         block, given = ref.block, self.given(ref, args, place, span)
