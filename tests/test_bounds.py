@@ -21,8 +21,15 @@ from cnndsl.expr import Meter
 from cnndsl.graph import Input, Node
 from cnndsl.ops.base import Shape
 from cnndsl.plan.variables import Variables
-from cnndsl.plan.words import free
+from cnndsl.plan.words import RESERVED
 from cnndsl.selectors import Selectors
+
+
+def free(word: str, taken: list[str]) -> str:
+    """`word`, or with the least number behind it, whatever is not taken."""
+    names = [word, *(f"{word}{number}" for number in range(2, len(taken) + len(RESERVED) + 3))]
+    return next(name for name in names if name not in {*taken, *RESERVED})
+
 
 WORDS = st.sampled_from(["out", "out1", "out12", "x", "x2", "self", "a0", "a"])
 

@@ -23,6 +23,8 @@ from torch import nn
 import cnndsl
 from cnndsl.builder import build_module
 from cnndsl.diagram import make_figure, make_plan, write_page
+from cnndsl.diagram.diff import compare, summary
+from cnndsl.diagram.plan import Mark
 from cnndsl.emitter import emit_source, network_class
 from cnndsl.equivalence import equivalence
 from cnndsl.exporter import Network, export
@@ -62,7 +64,15 @@ def assert_right(graph: Graph, folder: Path) -> None:
     assert_the_module_is_the_spec(graph)
     assert_the_source_stands_alone(graph)
     assert_every_edge_is_drawn(graph)
+    assert_no_change_is_drawn(graph)
     assert_memory(graph)
+
+
+def assert_no_change_is_drawn(graph: Graph) -> None:
+    """Compared with itself, a network has nothing that was added, removed or changed."""
+    plan = compare(graph, graph)
+    assert {box.mark for box in plan.boxes} <= {Mark.SAME, None}
+    assert any("0 added, 0 removed, 0 changed" in line for line in summary(graph, graph))
 
 
 def assert_ops_right(graph: Graph, folder: Path) -> None:

@@ -147,6 +147,10 @@ TABLE = {
         ),
         "more than",
     ),
+    "strides that multiply": Small(
+        net("{for: {i: 900}, do: {max_pool: {kernel: 1, stride: 99999999999999}}}"),
+        more=(("build", "net.yaml", "--json"), ("compare", "net.yaml")),
+    ),
     # Columns and expressions.
     "columns of loops": Small(net(f"{{for: {{{many('c#: 999999')}}}, do: relu}}"), OPERATIONS),
     "lists in loops": Small(

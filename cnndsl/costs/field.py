@@ -36,6 +36,8 @@ class Field:
     stride: tuple[Fraction, Fraction] | None
 
 
+FARTHEST = 10**15
+"""How far the windows of neighbours lie apart at the most: strides of many layers multiply."""
 POINT: tuple[Span | None, ...] = ((0, 0),)
 """Each place sees itself alone."""
 
@@ -145,12 +147,13 @@ def stopped(sight: Sight, moving: Moving) -> Sight:
 
 
 def composed(moving: Moving, rule: Along, count: int) -> Moving | None:
-    """The windows of an output's places; None where they are too many to be told apart."""
+    """The windows of an output's places; None where they are too many or too far apart to tell."""
     if rule.step == 1 and rule.reads == POINT:
         return Moving(rule.to, count, moving.step, moving.reads)
     period, group = len(moving.reads), len(rule.reads)
     rounds = period // gcd(rule.step, period)
-    if rounds * group > LONGEST:
+    step = moving.step * rounds * rule.step // period
+    if rounds * group > LONGEST or step > FARTHEST:
         return None
     reads = tuple(
         None
@@ -159,7 +162,6 @@ def composed(moving: Moving, rule: Along, count: int) -> Moving | None:
         for round in range(rounds)
         for span in rule.reads
     )
-    step = moving.step * rounds * rule.step // period
     return shortest(Moving(rule.to, count, step, reads))
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnndsl.plan.parts import Class, classes
-from cnndsl.plan.words import free, is_identifier, literal
+from cnndsl.plan.variables import Variables
+from cnndsl.plan.words import is_identifier, literal
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def _unified(name: str, group: list[Class], taken: set[str]) -> Unified:
     columns = list(zip(*([hole.value for hole in c.holes] for c in group), strict=True))
     hints = [hole.hint for hole in group[0].holes]
     declared = _declared(group)
+    own = Variables(taken)
     by_column: dict[tuple[Any, ...], Parameter] = {}
     fill: list[Parameter | None] = []
     for index, column in enumerate(columns):
@@ -60,7 +62,7 @@ def _unified(name: str, group: list[Class], taken: set[str]) -> Unified:
             continue
         if typed not in by_column:
             wanted = declared.get(typed, hints[index])
-            chosen = free(wanted, taken | {p.name for p in by_column.values()})
+            chosen = own.new(wanted)
             default = _default(group[0], chosen, column)
             by_column[typed] = Parameter(chosen, _type(column), index, default)
         fill.append(by_column[typed])
@@ -116,24 +118,21 @@ def _names(
     """Each class's name; of a block's structures the smallest and commonest bears it alone."""
     samples = {key: group[0] for key, group in groups.items()}
     order = sorted(groups, key=lambda key: (len(samples[key].fields), -len(groups[key])))
-    taken = set(foreign)
-    names = {root: free(samples[root].name, taken)}
-    taken |= {names[root], f"{names[root]}Outputs"}
+    own = Variables(foreign)
+    names = {root: own.new(samples[root].name)}
+    own.hold(f"{names[root]}Outputs")
+    fields: dict[str, set[str]] = {}  # of the classes of a block that have a name by now
     for key in order:
-        if key == root:
-            continue
         sample = samples[key]
-        name = sample.name
-        if name in taken:
-            alike = [s for k, s in samples.items() if s.name == sample.name and k in names]
-            name += _added(sample, alike)
-        names[key] = free(name, taken)
-        taken.add(names[key])
+        if key != root:
+            taken = sample.name in own.live or sample.name in foreign
+            added = _added(sample, fields.get(sample.name, set())) if taken else ""
+            names[key] = own.new(sample.name + added)
+        fields.setdefault(sample.name, set()).update(name for name, _ in sample.fields)
     return names
 
 
-def _added(sample: Class, smaller: list[Class]) -> str:
-    """The fields that a class has beside those of a smaller one of its block, in CamelCase."""
-    known = {name for other in smaller for name, _ in other.fields}
+def _added(sample: Class, known: Collection[str]) -> str:
+    """The first field that a class has beside those of smaller ones of its block, in CamelCase."""
     added = [name for name, _ in sample.fields if name not in known and name.isalpha()]
     return "".join(name[:1].upper() + name[1:] for name in added[:1])

@@ -38,11 +38,6 @@ RESERVED = {"self", "nn", "torch", "math", "tensor", "probe", "_", *dir(builtins
 """What the source reads itself: its variables, imports and builtins."""
 
 
-def free(word: str, taken: Collection[str]) -> str:
-    """`word`, or with a number behind it, whatever is neither taken nor of the source's own."""
-    return distinct(word or "out", {*taken, *RESERVED})
-
-
 def distinct(word: str, taken: Collection[str]) -> str:
     """`word`, or with a number behind it, whatever is not taken."""
     n, candidate = 1, word

@@ -93,7 +93,8 @@ class _Uniting:
         assert known is not None
         if path:
             graph, ids = (self.after, self.ids[1]) if b else (self.before, self.ids[0])
-            self.values[path] = ids[graph.values[known.path]]
+            if known.path in graph.values:  # else nothing reads the value that it gives
+                self.values[path] = ids[graph.values[known.path]]
         return replace(known, path=path, members=members)
 
     def member(self, a: Member | None, b: Member | None, around: str) -> Member:
