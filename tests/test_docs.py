@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 import cnndsl
+from cnndsl import checker, diagnostics, init, load, schema, source, words
+from cnndsl.diagram import figure, geometry, planner, rows
+from cnndsl.elaborate import adding, naming, walking
+from cnndsl.expr import tree
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "docs/language.md"]
@@ -77,3 +81,45 @@ def test_documented_recipe(tmp_path: Path) -> None:
     graph = cnndsl.check(path, "small")
     assert graph.train["optimizer"] == {"name": "adamw", "lr": 0.01, "weight_decay": 0.01}
     assert graph.recipes["imagenet"]["augment"]["flip"] == 0
+
+
+# --- bounds ---
+
+BOUNDS = {
+    "a file": (source.MAX_BYTES, source.MAX_VALUES, source.MAX_DEPTH),
+    "files that use each other in turn": (load.MAX_CHAIN,),
+    "steps of a network": (walking.BINDINGS, walking.MAX_STEPS),
+    "the same of all variants": (checker.VARIANT, checker.MAX_TOGETHER),
+    "the count of a loop": (walking.MAX_ROWS,),
+    "blocks and structures within each other": (naming.MAX_DEPTH,),
+    "operations in all expressions": (tree.MAX_WORK,),
+    "an expression": (tree.MAX_SOURCE, tree.MAX_NESTING),
+    "a number, a list with all in it, a text": (tree.MAX_NUMBER, tree.MAX_LIST, tree.MAX_TEXT),
+    "a name": (words.MAX_WORD,),
+    "a tensor": (adding.MAX_ELEMENTS,),
+    "outputs": (schema.MAX_OUTPUTS,),
+    "comparisons of the patterns": (tree.MAX_WORK, init.MATCHES),
+    "errors": (diagnostics.MAX_ERRORS, diagnostics.MAX_MESSAGE),
+    "a diagram": (figure.MAX_BOXES, rows.MAX_PASSED, geometry.MAX_MOVED),
+    "a page": (planner.MAX_SHOWN,),
+}
+"""For what a row of the table begins with, the constants of its numbers, in their order."""
+
+
+def test_the_bounds_are_those_that_hold() -> None:
+    text = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    table = (
+        text.partition("## Bounds")[2].partition("\n\n| what | at most |\n")[2].partition("\n\n")[0]
+    )
+    found = [line.strip("|").strip() for line in table.split("\n")[1:]]
+    assert len(found) == len(BOUNDS)
+    for line, (begin, values) in zip(found, BOUNDS.items(), strict=True):
+        assert line.startswith(begin)
+        assert tuple(_number(told) for told in re.findall(r"\d[\d,^]*", line)) == values
+    assert "a twenty-fifth" in text
+    assert walking.AGAIN == 1 / 25
+
+
+def _number(told: str) -> int:
+    base, _, power = told.strip(",").replace(",", "").partition("^")
+    return int(base) ** int(power or 1)
