@@ -124,6 +124,24 @@ def test_what_nothing_may_have_named_is_missed(tmp_path: Path) -> None:
     assert told[1:] == [f"no value before this is named `{name}`" for name in ("b", "s.b")]
 
 
+def test_numbers_after_a_failed_node_are_not_known(tmp_path: Path) -> None:
+    nodes = "relu, {seq: [relu, relu], when: $zzz}, {from: input, conv: 8}, {from: input, conv: 5}"
+    text = f"input: [3, 9, 9]\nbody: [{nodes}, {{from: '3', shape: [8, 9, 9]}}]\n"
+    assert_one_message(text, "", tmp_path)
+
+
+@pytest.mark.parametrize("value", ["wrong zzz", "'zzz,'", "'(8, zzz)'"])
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_a_value_that_many_read_is_told_once(value: str, first: int, tmp_path: Path) -> None:
+    """An argument, a sum and an item, in whatever order they come."""
+    nodes = ["conv: $v", "conv: $(v + 1)", "conv: $(v + 2)"]
+    nodes = nodes[first:] + nodes[:first]
+    nodes += ["for: {i: $v}, do: relu", "conv: $v.0"] if "(" in value else []
+    body = ", ".join(f"{{{node}}}" for node in nodes)
+    text = f"input: [3, 9, 9]\nparams:\n  v: {value}\nbody: [{body}]\n"
+    assert_one_message(text, "", tmp_path)
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("part", range(10, 20))
 def test_many_mistakes(part: int, tmp_path: Path) -> None:
