@@ -286,7 +286,8 @@ def _expression_hint(text: str, names: Values, fits: Callable[[Any], bool]) -> s
         return near.replace("`", "`$", 1) if near.startswith("did") else ""
     used = re.findall(r"(?<![\w.])[A-Za-z_]\w*", text)
     if re.fullmatch(r"[\w\s.*+/()%-]{1,60}", text) and re.search(r"[*+/%-]", text):
-        return f"an expression has a `$`: write `$({text})`" if {*used} <= {*names, "x"} else ""
+        whole = text if re.fullmatch(r"\([^()]*\)", text) else f"({text})"
+        return f"an expression has a `$`: write `${whole}`" if {*used} <= {*names, "x"} else ""
     return ""
 
 

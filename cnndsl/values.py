@@ -347,7 +347,7 @@ def mend(value: Any) -> str:
     if text.startswith("(") and text.endswith(")"):
         listed = re.sub(r",\s*\)", ")", text).replace("(", "[").replace(")", "]")
         write = f"a list has brackets: write `{listed}`"
-        return write if "," in text else f"an expression begins with `$`: write `${text}`"
+        return write if "," in text else f"an expression has a `$`: write `${text}`"
     bare = text.rstrip(", ")
     return f"write {bare} without the comma" if bare and bare != text else ""
 
