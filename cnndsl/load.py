@@ -16,7 +16,8 @@ from cnndsl.schema import EXTENDABLE
 from cnndsl.validate import validate
 from cnndsl.words import normal
 
-MAX_CHAIN = 12
+MAX_CHAIN, MAX_FILES = 12, 60
+"""How many files use each other in turn, and how many a file uses in all, one by another or not."""
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -159,6 +160,9 @@ class _References:
             return None
         if not _is_file(target.path):
             self.report.error("import", f"no file {_shown(target.path)}", value.span)
+            return None
+        if path not in self.chain.done and len(self.chain.done) >= MAX_FILES:
+            self.report.error("bound", f"more than {MAX_FILES} files in all", value.span)
             return None
         if path not in self.chain.done:
             self.chain.done[path] = load(target.path, self.report, self.chain)

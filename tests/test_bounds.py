@@ -19,6 +19,7 @@ from cnndsl.checker import MAX_TOGETHER, check_variants
 from cnndsl.diagnostics import MAX_KNOWN, Source, Span, SpecError, suggest
 from cnndsl.expr import Meter
 from cnndsl.graph import Input, Node
+from cnndsl.load import MAX_FILES
 from cnndsl.ops.base import Shape
 from cnndsl.plan.variables import Variables
 from cnndsl.plan.words import RESERVED
@@ -138,3 +139,24 @@ def test_the_variants_of_a_file_are_bounded_together(tmp_path: Path) -> None:
     assert told.code == "bound"
     assert told.message == f"more than {MAX_TOGETHER} steps in all 9 variants"
     assert len(next(check_variants(f"{path}:v8")).layers) == 9_000, "as the remedy says"
+
+
+# --- files ---
+
+
+@pytest.mark.parametrize(("wide", "of"), [(70, 1), (9, 8)])
+def test_the_files_of_a_network_are_bounded_together(wide: int, of: int, tmp_path: Path) -> None:
+    """Imported side by side, or each by one that is imported."""
+    for n in range(wide):
+        inner = ", ".join(f"a{k}: inner{n}_{k}.yaml" for k in range(of))
+        (tmp_path / f"outer{n}.yaml").write_text(
+            f"import: {{{inner}}}\nblocks: {{B: {{body: relu}}}}"
+        )
+        for k in range(of):
+            (tmp_path / f"inner{n}_{k}.yaml").write_text("blocks: {B: {body: relu}}")
+    names = ", ".join(f"a{n}: outer{n}.yaml" for n in range(wide))
+    (tmp_path / "net.yaml").write_text(f"import: {{{names}}}\ninput: [3, 4, 4]\nbody: relu")
+    with pytest.raises(SpecError) as raised:
+        cnndsl.check(tmp_path / "net.yaml")
+    told = raised.value.diagnostics[0]
+    assert (told.code, told.message) == ("bound", f"more than {MAX_FILES} files in all")

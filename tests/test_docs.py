@@ -87,7 +87,7 @@ def test_documented_recipe(tmp_path: Path) -> None:
 
 BOUNDS = {
     "a file": (source.MAX_BYTES, source.MAX_VALUES, source.MAX_DEPTH),
-    "files that use each other in turn": (load.MAX_CHAIN,),
+    "files that use each other in turn": (load.MAX_CHAIN, load.MAX_FILES),
     "steps of a network": (walking.BINDINGS, walking.MAX_STEPS),
     "the same of all variants": (checker.VARIANT, checker.MAX_TOGETHER),
     "the count of a loop": (walking.MAX_ROWS,),
