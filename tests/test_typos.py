@@ -14,7 +14,7 @@ import pytest
 import yaml
 from following import follow, told
 
-from cnndsl.diagnostics import Diagnostic
+from cnndsl.diagnostics import Diagnostic, suggest
 from cnndsl.ops import registry
 
 WHOLE = Path(__file__).parent / "whole.yaml"
@@ -196,3 +196,37 @@ def test_all_typos(tmp_path: Path) -> None:
 def test_typos_of_shipped_specs(path: Path, tmp_path: Path) -> None:
     counts = counted(path.read_text(), 40, Random(path.stem), tmp_path)
     assert counts["right"] >= 0.75 * sum(counts.values()), counts
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "meant"),
+    [
+        ("eglu", ["glu", "gelu"], "gelu"),
+        ("yelu", ["elu", "relu"], "relu"),
+        ("widt", ["wide", "width"], "width"),
+        ("sr", ["alpha", "lr"], "lr"),
+        ("nb", ["conv", "bn"], "bn"),
+    ],
+)
+def test_the_likelier_of_two_words(word: str, known: list[str], meant: str) -> None:
+    assert suggest(word, known) == f"did you mean `{meant}`?"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("params:\n  widht: 8\nbody: [{conv: $width}, {conv: $(2 * width)}]\n", 3),
+        ("params: {a: 1}\nlet:\n  widht: $a\nbody: [{conv: $width}, {conv: $width}]\n", 4),
+        ("blocks:\n  Blokc: {body: relu}\nbody: [Block, {Block: {}}]\n", 3),
+        (
+            "blocks:\n  A:\n    params: {widht: 8}\n    body: [{conv: $width}]\n"
+            "body: [{A: {width: 3}}]\n",
+            4,
+        ),
+    ],
+)
+def test_what_is_declared_misspelt_is_told_once(text: str, line: int, tmp_path: Path) -> None:
+    text = f"input: [3, 8, 8]\n{text}"
+    (error,) = told(text, tmp_path)
+    assert error.span.line == line
+    assert not told(follow(text, error), tmp_path)
