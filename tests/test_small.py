@@ -85,9 +85,9 @@ TABLE = {
     ),
     "repetitions within each other": Small(
         net(
-            "{A10: {}}",
+            "{A12: {}}",
             "blocks: {A0: {body: relu}, "
-            + ", ".join(f"A{n}: {{body: [A{n - 1}, A{n - 1}]}}" for n in range(1, 11))
+            + ", ".join(f"A{n}: {{body: [A{n - 1}, A{n - 1}]}}" for n in range(1, 13))
             + "}",
         ),
         more=(PAGE, ALL),
@@ -258,7 +258,7 @@ chain of named nodes; chain of different nodes; blocks that differ; scopes withi
 blocks that double; blocks of many parameters; branches that double; a concat of thousands
 a product of thousands; shares as they are; skips within each other; skips beside each other
 one value read everywhere; a scope of many outputs; long paths again and again
-aliases of a body; variants; recipes of variants
+repetitions within each other; aliases of a body; variants; recipes of variants
 """
 """Those that take most of the time: they are left to the long run."""
 
