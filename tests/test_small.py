@@ -90,7 +90,7 @@ TABLE = {
             + ", ".join(f"A{n}: {{body: [A{n - 1}, A{n - 1}]}}" for n in range(1, 13))
             + "}",
         ),
-        more=(PAGE, ALL),
+        more=(PAGE,),
     ),
     "a block that calls itself": Small(net("A", "blocks: {A: {body: [A, A]}}"), "60 deep"),
     "blocks of many parameters": Small(
