@@ -384,12 +384,23 @@ def convert(value: Any, kind: str, home: Home) -> Any:
     return int(value) if kind == "int" else float(value) if kind == "float" else value
 
 
-def public(values: Mapping[str, Any]) -> dict[str, Any]:
+Shown = dict[int, tuple[list[Any], list[Any]]]
+"""Lists by their identity, each with how it is shown: the rounds of a loop read the same ones."""
+
+
+def public(values: Mapping[str, Any], known: Shown | None = None) -> dict[str, Any]:
     """Values as they are shown and stored: a block by its name."""
+    known = {} if known is None else known
 
     def shown(value: Any) -> Any:
-        if isinstance(value, list):
-            return [shown(item) for item in value]
-        return str(value) if isinstance(value, BlockRef) else value
+        if isinstance(value, BlockRef):
+            return str(value)
+        if not isinstance(value, list):
+            return value
+        if id(value) not in known:
+            items = [shown(item) for item in value]
+            same = all(item is one for item, one in zip(items, value, strict=True))
+            known[id(value)] = value, value if same else items
+        return known[id(value)][1]
 
     return {name: shown(value) for name, value in values.items() if value is not MISSING}

@@ -238,6 +238,27 @@ def test_receptive_field_by_the_gradient(name: str) -> None:
     assert seen[1][0] - seen[0][0] == field.stride[0]
 
 
+@pytest.mark.parametrize("side", [16, 17, 31, 32])
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+@pytest.mark.parametrize("corners", [False, True])
+def test_receptive_field_of_joined_grids(
+    side: int, mode: str, corners: bool, tmp_path: Path
+) -> None:
+    """Values beside those of a smaller image made as large: their windows drift apart."""
+    aligned = ", align_corners: true" if corners and mode != "nearest" else ""
+    again = f"{{upsample: {{size: [{side}, {side}], mode: {mode}{aligned}}}}}"
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        f"input: [1, {side}, {side}]\nbody: {{concat: [[], [{{avg_pool: 2}}, {again}]]}}\n"
+    )
+    graph = cnndsl.check(path)
+    field = cnndsl.cost(graph).field
+    rows = [gradient_rows(graph, place) for place in range(side)]
+    widest = max(last - first + 1 for first, last in rows)
+    assert field is not None
+    assert (field.size, field.window) == ((widest, widest), (widest, widest))
+
+
 def gradient_rows(graph: Graph, place: int) -> tuple[int, int]:
     """The first and the last row of the image that a row of the last feature map depends on."""
     last: list[Tensor] = []

@@ -34,7 +34,7 @@ MEMORY = 500 << 20
 COMPILED_NODES = 1_000
 
 QUICK = settings(
-    max_examples=500,
+    max_examples=400,
     deadline=None,
     derandomize=True,
     database=None,

@@ -36,7 +36,7 @@ PUBLISHED = {
     "regnet_y_400mf": "regnet",
     "squeezenet1_0": "squeezenet",
 }
-LARGE = ("vgg16", "densenet121")
+LARGE = ("vgg16", "densenet121", "regnet_y_400mf")
 """What takes many seconds."""
 
 

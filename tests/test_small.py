@@ -70,6 +70,24 @@ TABLE = {
             "blocks: {B: {params: {n: 1}, body: {residual: [{conv: 3, name: c$n}, relu]}}}",
         )
     ),
+    "lists that are read again and again": Small(
+        net(
+            "[relu, {repeat: 4000, do: [{B: {a: $r, b: $r, c: $r, d: $r}}]}]",
+            "let: {r: $(range(990))}\n"
+            "blocks: {B: {params: {a: list, b: list, c: list, d: list}, body: []}}",
+        )
+    ),
+    "lists made again and again": Small(
+        net("{repeat: 8200, do: B}", "blocks: {B: {let: {a: $(range(900))}, body: [relu]}}"),
+        OPERATIONS,
+    ),
+    "values that each call names": Small(
+        net(
+            "{repeat: 3000, do: B}",
+            f"blocks: {{B: {{let: {{{many('p#: $x.channels', 5_000)}}}, body: [relu]}}}}",
+        ),
+        STEPS,
+    ),
     "empty rounds": Small(net("{for: {i: 1000000}, do: []}"), STEPS),
     "rounds of what is left out": Small(
         net("{for: {i: 1000000}, do: {relu: {}, when: false}}"), STEPS

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TrainedArgument = Annotated[
     str,
     typer.Argument(
-        metavar="RUN|SPEC", help="The folder of a run, or a spec, which needs --weights."
+        metavar="RUN|SPEC", help="The folder of a run, or a spec, whose weights --weights names."
     ),
 ]
 TrainedWeightsOption = Annotated[

@@ -183,11 +183,15 @@ def merged(a: Sight, b: Sight) -> Sight:
     if a.moving is None or b.moving is None:
         return Sight(a.moving or b.moving, fixed)
     one, other = a.moving, b.moving
-    if (one.dim, one.count, one.rate) != (other.dim, other.count, other.rate):
+    if (one.dim, one.count) != (other.dim, other.count):
         return Sight(one, joined(fixed, other.whole))
     period = lcm(len(one.reads), len(other.reads))
+    if one.rate != other.rate:  # the windows drift apart: each place has one of its own
+        period = -(-one.count // one.rate.denominator) * one.rate.denominator
+        if period > LONGEST:
+            return Sight(one, joined(fixed, other.whole))
     reads = tuple(joined(one.at(place), other.at(place)) for place in range(period))
-    step = one.step * period // len(one.reads)
+    step = int(one.rate * period)
     return Sight(shortest(Moving(one.dim, one.count, step, reads)), fixed)
 
 

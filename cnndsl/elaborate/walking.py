@@ -18,7 +18,7 @@ from cnndsl.hints import nearest_op
 from cnndsl.ops import registry
 from cnndsl.packages import or_of_package
 from cnndsl.provenance import Origin, written
-from cnndsl.values import BlockRef, Env, Poison, convert, mend, public
+from cnndsl.values import BlockRef, Env, Poison, Shown, convert, mend, public
 from cnndsl.words import SEGMENT
 
 MAX_STEPS = 20_000
@@ -43,6 +43,7 @@ class Walking(Merging):
 
     steps: Meter = field(default_factory=lambda: Meter(MAX_STEPS))
     skipped: int = 0
+    shown: Shown = field(default_factory=dict)
 
     def after_root_step(self, place: Place) -> None:
         """Called after each node of the network's own body."""
@@ -359,14 +360,16 @@ class Walking(Merging):
         if ref is None:  # an unknown block, told by the check of names
             self.forget(scope)
             return self.record_scope(scope, None)
-        self.spend(len(ref.block.params) / BINDINGS / self.steps.share, span, place)
         block, given = ref.block, self.given(ref, args, place, span)
+        bound = len(block.params) + len(block.let)
+        self.spend(bound / BINDINGS / self.steps.share, span, place)
         own = Env(ref.home, {}, self.shape(x), place.env.frames)
         own = self.evaluator.bind(block.params, given, place.env, own, span, block.name)
-        told = ", ".join(f"{key}={show(value)}" for key, value in public(own.locals).items())
+        values = public(own.locals, self.shown)
+        told = ", ".join(f"{key}={show(value)}" for key, value in values.items())
         frame = Frame(f"{scope.path}: {block.name}({told})", span)
         own = self.evaluator.let(block.let, replace(own, frames=(frame, *place.env.frames)))
-        scope.block, scope.args = block.name, public(own.locals)
+        scope.block, scope.args = block.name, public(own.locals, self.shown)
         scope.defaults = {
             p.name: p.default.value for p in block.params if isinstance(p.default, syntax.Const)
         }
