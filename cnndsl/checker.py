@@ -171,13 +171,14 @@ def written(text: str, flag: str, report: Report) -> tuple[str, Span, source.Loc
 def written_arg(text: str, flag: str, report: Report) -> syntax.Arg:
     """`NAME=VALUE` as an argument that knows where it stands."""
     name, span, located = written(text, flag, report)
-    return syntax.Arg(name, span, parse_term(located, report))
+    return syntax.Arg(name, span, parse_term(located, report, name))
 
 
 def written_input(text: str, report: Report) -> syntax.Term:
     """`C,H,W` as given to `--input`."""
     located = source.read(Source("--input", f"[{text}]"), report)
-    return parse_term(located, report) if located else syntax.Broken(Span(Source("--input", text)))
+    span = Span(Source("--input", text))
+    return parse_term(located, report, "the shape") if located else syntax.Broken(span)
 
 
 def written_values(texts: Sequence[str]) -> dict[str, Any]:
@@ -222,10 +223,16 @@ def python_arg(name: str, value: Any) -> syntax.Arg:
 
 
 def python_term(name: str, value: Any) -> syntax.Term:
-    """A value given in Python, placed at the name of its parameter."""
+    """A value given in Python, placed at the name of its parameter; raises SpecError."""
     span = Span(Source(name, repr(value)), 1, 1, 1, len(repr(value)) + 1)
     if isinstance(value, list | tuple):
         return syntax.Terms(tuple(python_term(name, item) for item in value), span)
-    if isinstance(value, str) and "$" in value:
-        return parse_term(source.Scalar(value, span), Report())
-    return syntax.Const(value, span)
+    report = Report()
+    if isinstance(value, Mapping):
+        term = parse_term(source.Mapping((), span), report, name)
+    elif isinstance(value, str) and "$" in value:
+        term = parse_term(source.Scalar(value, span), report, name)
+    else:
+        return syntax.Const(value, span)
+    report.raise_errors()
+    return term

@@ -29,9 +29,9 @@ def parse(root: Mapping, path: Path | None, bad: frozenset[Span], report: Report
     return _Parser(bad, report).spec(root, path)
 
 
-def parse_term(value: Located, report: Report) -> syntax.Term:
-    """A single value that may hold expressions."""
-    return _Parser(frozenset(), report).term(value)
+def parse_term(value: Located, report: Report, what: str) -> syntax.Term:
+    """A single value that may hold expressions; `what` names it in messages."""
+    return _Parser(frozenset(), report).term(value, what)
 
 
 @dataclass
@@ -132,8 +132,8 @@ class _Parser:
         return tuple(self.param(entry.key, entry.value) for entry in _entries(value))
 
     def param(self, key: Scalar, value: Located) -> syntax.Param:
-        default = self.term(value)
         name = str(key.value)
+        default = self.term(value, name)
         if isinstance(default, syntax.Const) and default.value in TYPES:
             return syntax.Param(name, key.span, str(default.value), None)
         return syntax.Param(name, key.span, self.type_of(default), default)
@@ -190,7 +190,8 @@ class _Parser:
 
     def head(self, key: Scalar, value: Located) -> syntax.Head:
         body = value.get("body") if isinstance(value, Mapping) else None
-        terms = {e.name: self.term(e.value) for e in _entries(value) if e.name != "body"}
+        entries = [e for e in _entries(value) if e.name != "body"]
+        terms = {e.name: self.broken_or_term(e.key, e.value) for e in entries}
         if any(entry.key.span in self.bad for entry in _entries(value)):
             terms["from"] = syntax.Broken(key.span)
         return syntax.Head(
@@ -210,14 +211,14 @@ class _Parser:
         own = Mapping(tuple(e for e in entries if e.name in facts), value.span) if value else None
         tables = [("", own), *((e.name, e.value) for e in entries if e.name not in facts)]
         return tuple(
-            syntax.Facts(
-                variant=name,
-                entries=tuple(a for a in self.args(table) if a.name != "shapes"),
-                shapes=self.args(table.get("shapes")),
-            )
+            self.facts(name, table)
             for name, table in tables
             if isinstance(table, Mapping) and table.entries
         )
+
+    def facts(self, variant: str, table: Mapping) -> syntax.Facts:
+        own = Mapping(tuple(e for e in table.entries if e.name != "shapes"), table.span)
+        return syntax.Facts(variant, self.args(own), self.args(table.get("shapes")))
 
     def published(self, value: Located | None, variants: list[str]) -> dict[str, dict[str, Any]]:
         figures = ("top1", "top5", "data", "source")
@@ -372,16 +373,23 @@ class _Parser:
         )
 
     def broken_or_term(self, key: Scalar, value: Located) -> syntax.Term:
-        return syntax.Broken(key.span) if key.span in self.bad else self.term(value)
+        if key.span in self.bad:
+            return syntax.Broken(key.span)
+        return self.term(value, str(key.value))
 
     def optional(self, value: Located | None) -> syntax.Term | None:
         return None if value is None else self.term(value)
 
-    def term(self, value: Located) -> syntax.Term:
-        if value.span in self.bad or isinstance(value, Mapping):
+    def term(self, value: Located, what: str = "a value") -> syntax.Term:
+        """A value, which is Broken only where an error was told of it, by the schema or here."""
+        if value.span in self.bad:
+            return syntax.Broken(value.span)
+        if isinstance(value, Mapping):
+            message = f"{what} takes {syntax.VALUE}, found a mapping"
+            self.report.error("schema", message, value.span)
             return syntax.Broken(value.span)
         if isinstance(value, Sequence):
-            items = tuple(self.term(item) for item in value.items)
+            items = tuple(self.term(item, f"{what}[{i}]") for i, item in enumerate(value.items))
             if any(isinstance(item, syntax.Broken) for item in items):
                 return syntax.Broken(value.span)
             return syntax.Terms(items, value.span)

@@ -244,7 +244,7 @@ SHARED: Schema = {
     },
     "value": {
         "type": ["integer", "number", "boolean", "string", "array", "null"],
-        "description": "Takes a number, text, truth value, list or expression.",
+        "description": f"Takes {syntax.VALUE}.",
     },
     "args": {
         "type": ["object", "null"],

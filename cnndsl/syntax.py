@@ -55,6 +55,8 @@ class Broken:
 
 
 Term = Const | Formula | Text | Terms | Broken
+VALUE = "a number, text, truth value, list or expression"
+"""What a term is written as."""
 
 
 @dataclass(frozen=True, slots=True)

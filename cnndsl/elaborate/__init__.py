@@ -125,7 +125,11 @@ class _Network(Walking):
         recipes = recipes_of(
             spec.train, request.variant, self.evaluator, Env(self.home), self.report
         )
-        if self.report.failed or not self.check_outputs(spec):
+        if self.report.failed:
+            return None
+        lost = self.reaching.lost
+        assert not lost, f"{lost} layers have no value, and no error was told"
+        if not self.check_outputs(spec):
             return None
         self.note_contracts(request)
         return Graph(

@@ -25,6 +25,8 @@ class Reaching:
     """How many messages there were before the current step."""
     failed: Layer | None = None
     count: int = 0
+    lost: int = 0
+    """How many layers have no value: by the end of the walk an error must have told why."""
 
     def begins(self) -> None:
         """A step begins."""
@@ -33,6 +35,7 @@ class Reaching:
     def fails(self, path: str, op: Op | str, inputs: Sequence[Ref], span: Span) -> None:
         """A layer has no value. It is the first one if its inputs have theirs, and if its step told
         why: what is wrong in its form was told before the walk."""
+        self.lost += 1
         if not self._news() or self.failed or None in inputs:
             return
         shapes = tuple(self.nodes[ref].shape for ref in inputs if ref is not None)
