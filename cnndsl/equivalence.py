@@ -29,6 +29,9 @@ EXACT = 1e-10
 FAINT = 1e-3
 """A gradient whose largest value is a smaller part of all gradients' is measured by that part: some
 are zero but for rounding, as a bias's before a batch norm."""
+LEAST = 8
+"""The least side of images, where the spec's are as large: of one pixel a window sees its middle
+alone."""
 STEADY = (0.5, 2.0)
 """Standard deviations of a layer's output at which its random weights stay as they were drawn."""
 
@@ -67,7 +70,7 @@ class Equivalence:
 
 
 def equivalence(graph: Graph, module: nn.Module, smallest: bool = True) -> Equivalence:
-    """Compare a module with its Graph, at the smallest input that the network takes or at its own.
+    """Compare a module with its Graph, at a small input that the network takes or at its own.
 
     The module's weights are replaced by random ones.
     """
@@ -81,11 +84,12 @@ def equivalence(graph: Graph, module: nn.Module, smallest: bool = True) -> Equiv
 
 
 def _smallest(graph: Graph) -> tuple[Shape, ...]:
-    """The shapes of the smallest inputs that the network takes, as far as they can be found."""
+    """The smallest inputs that the network takes and windows see more than one pixel of."""
     own = tuple(node.shape for node in graph.inputs)
     side = min_input(graph, training=True)
     if side is None:
         return own
+    side = max(side, LEAST)
     return min(own, (Shape((own[0].channels, side, side)),), key=lambda shapes: shapes[0].size)
 
 
