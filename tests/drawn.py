@@ -1,12 +1,16 @@
-"""What a picture shows: which boxes its lines join, by their places on the page alone."""
+"""What a picture shows: which boxes its lines join and which titles they cross.
+
+Only places on the page tell it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from cnndsl.diagram import Figure
-from cnndsl.diagram.figure import Area
-from cnndsl.diagram.routes import Point
+from cnndsl.diagram.figure import Area, PlacedGroup
+from cnndsl.diagram.routes import Line, Point
 
 TANGLED = "\n".join(
     [
@@ -41,6 +45,46 @@ def loose_ends(figure: Figure) -> list[tuple[Point, Point]]:
         if not (_box_at(figure, line.points[0]) or _among(line.points[0], ends))
         or not (_box_at(figure, line.points[-1]) or _among(line.points[-1], starts))
     ]
+
+
+def crossed_titles(figure: Figure) -> set[tuple[str, Line]]:
+    """The ids of the groups through whose titles a line runs, with the line."""
+    return {
+        (placed.group.id, line)
+        for line in figure.lines
+        for a, b in pairwise(_traced(line, figure.across))
+        for placed in figure.groups
+        if _meets(a, b, _title(placed))
+    }
+
+
+def _title(placed: PlacedGroup) -> Area:
+    """What the letters of a title of 11 points cover; they hang below their line by a quarter."""
+    x, y = placed.title_at
+    return Area(x, y - 8.25, placed.title.width, 11.0)
+
+
+def _meets(a: Point, b: Point, area: Area) -> bool:
+    """Whether the box around a short or straight stretch meets the area."""
+    (ax, ay), (bx, by) = a, b
+    beside = max(ax, bx) < area.x or min(ax, bx) > area.x + area.width
+    return not (beside or max(ay, by) < area.y or min(ay, by) > area.y + area.height)
+
+
+def _traced(line: Line, across: bool) -> list[Point]:
+    """The line in straight stretches: a curved one leaves and enters its turns along the page."""
+    if not line.curved:
+        return list(line.points)
+    found = [line.points[0]]
+    for (ax, ay), (bx, by) in pairwise(line.points):
+        for step in range(1, 25):
+            t = step / 24
+            early, late = (1 - t) ** 3 + 3 * t * (1 - t) ** 2, t**3 + 3 * (1 - t) * t**2
+            middle = 1.5 * t * (1 - t)
+            even = (1 - t) ** 3 + middle, t**3 + middle
+            (xa, xb), (ya, yb) = (even, (early, late)) if across else ((early, late), even)
+            found.append((ax * xa + bx * xb, ay * ya + by * yb))
+    return found
 
 
 def _ends(figure: Figure, place: Point) -> Iterator[str]:

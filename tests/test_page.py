@@ -68,6 +68,25 @@ outputs:
   features: {from: encoder.one}
 """
 
+TITLES = """
+name: titles
+inputs: {a: [3, 8, 8], b: [3, 8, 8]}
+body:
+  - {from: a, conv: 4, name: p}
+  - {from: b, conv: 4, name: q}
+  - name: crossing
+    seq:
+      - {from: p, conv: 4, name: u}
+      - {from: q, conv: 4, name: v}
+      - add: [[], {from: u}]
+      - {from: v, mul: [[], {from: u}, {from: add}]}
+  - name: into_a_group
+    seq:
+      - {name: inner, seq: [{from: p}, {add: [{conv: 4}, {from: q}]}]}
+      - conv: 4
+"""
+WRITTEN = {"ports": PORTS, "titles": TITLES}
+
 
 def missing() -> str:
     """What the browser's tests lack."""
@@ -274,17 +293,22 @@ LAID_OUT = """(across) => {
 }"""
 
 
+def shipped_or_written(net: str, folder: Path) -> Graph:
+    if net not in WRITTEN:
+        return cnndsl.check(net)
+    path = folder / f"{net}.yaml"
+    path.write_text(WRITTEN[net], encoding="utf-8")
+    return cnndsl.check(path)
+
+
 @pytest.mark.parametrize(
-    "net", ["lenet", "resnet152", "googlenet", "inception_v3", "densenet201", "vgg16", "ports"]
+    "net", ["lenet", "resnet152", "googlenet", "inception_v3", "densenet201", "vgg16", *WRITTEN]
 )
 @pytest.mark.parametrize("across", [False, True], ids=["down", "across"])
 def test_the_page_lays_out_as_the_picture(
     net: str, across: bool, visit: Any, tmp_path: Path
 ) -> None:
-    if net == "ports":
-        (tmp_path / "ports.yaml").write_text(PORTS, encoding="utf-8")
-        net = str(tmp_path / "ports.yaml")
-    graph = cnndsl.check(net)
+    graph = shipped_or_written(net, tmp_path)
     found = visit(graph).page.evaluate(LAID_OUT, across)
     figure = make_figure(make_plan(graph), across=across)
     placed = {p.box.id: p.area for p in figure.boxes} | {p.group.id: p.area for p in figure.groups}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from drawn import drawn_edges, loose_ends
+from drawn import crossed_titles, drawn_edges, loose_ends
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -208,6 +208,45 @@ def test_drawings_of_random_specs() -> None:
     specs(60, 10)(lambda graph, _: assert_every_drawing_is_made(graph))()
 
 
+def assert_titles_are_clear(graph: Graph) -> None:
+    """No line runs through the title of a group, wherever values enter it."""
+    plan = make_plan(graph, depth=99, fold=False)
+    for across in (False, True):
+        assert not crossed_titles(make_figure(plan, across=across))
+
+
+def test_titles_of_random_specs() -> None:
+    specs(60, 11)(lambda graph, _: assert_titles_are_clear(graph))()
+
+
+CROSSING = """
+        - {from: p, conv: 4, name: u}
+        - {from: q, conv: 4, name: v}
+        - add: [[], {from: u}]
+        - {from: v, mul: [[], {from: u}, {from: add}]}
+"""
+"""Lines that slant to boxes which are read in two places."""
+INTO_A_GROUP = """
+        - {name: u, seq: [{from: p}, {add: [{conv: 4}, {from: q}]}]}
+        - conv: 4
+"""
+
+
+@pytest.mark.parametrize("members", [CROSSING, INTO_A_GROUP])
+def test_titles_are_clear_where_several_values_enter(members: str, tmp_path: Path) -> None:
+    text = f"""
+    inputs: {{a: [3, 8, 8], b: [3, 8, 8]}}
+    body:
+      - {{from: a, conv: 4, name: p}}
+      - {{from: b, conv: 4, name: q}}
+      - name: stage
+        seq: {members}
+    """
+    path = tmp_path / "net.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert_titles_are_clear(cnndsl.check(path))
+
+
 @pytest.mark.parametrize(("format", "count"), [("pt2", 4), ("py", 10), ("safetensors", 10)])
 def test_random_specs_are_exported(format: str, count: int) -> None:
     specs(count, 20)(lambda graph, folder: assert_exported(graph, folder, format))()
@@ -234,6 +273,11 @@ def test_many_random_ops(part: int) -> None:
 @pytest.mark.heavy
 def test_many_drawings_of_random_specs() -> None:
     specs(2000, 120)(lambda graph, _: assert_every_drawing_is_made(graph))()
+
+
+@pytest.mark.heavy
+def test_many_titles_of_random_specs() -> None:
+    specs(2000, 121)(lambda graph, _: assert_titles_are_clear(graph))()
 
 
 @pytest.mark.heavy

@@ -192,6 +192,8 @@ class _Layout:
             ports += len(self.measures.nets[part].exits) - 1
         if isinstance(behind, str) and behind in self.measures.nets:
             ports += len(self.measures.nets[behind].entries) - 1
+        if enters and (ports or isinstance(behind, Web)):
+            room += self.below_title()
         return room + TURN * max(turns, part in hosts) + LEVEL * ports
 
     def hang(self, block: Block, head: Head, edges: list[tuple[float, float, float]]) -> None:
@@ -222,11 +224,16 @@ class _Layout:
             lane += NEXT_LANE
         return block
 
+    def below_title(self) -> float:
+        """How far down the lines that enter a group go straight, beside its title."""
+        return 0.0 if self.measures.across else TITLE
+
     def web(self, web: Web) -> Block:
         block, y = Block(), 0.0
         for row in web.rows:
             laid = [self.leaf(key) for key in row]
-            height = max(one.length for one in laid)
+            below = self.below_title() if any(is_entry(key) for key in row) else 0.0
+            height = max(below, *(one.length for one in laid))
             for key, one in zip(row, laid, strict=True):
                 if is_via(key):
                     one.left = one.right = PASSING

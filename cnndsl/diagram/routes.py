@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cnndsl.diagram.geometry import LEVEL, Block, Measures
+from cnndsl.diagram.geometry import LEVEL, TITLE, Block, Measures
 from cnndsl.diagram.structure import Way
 from cnndsl.diagram.wiring import Wire, entry, is_port, leave
 
@@ -111,7 +111,8 @@ class _Router:
 
     def crossing(self, number: int, wire: Wire, a: Point, b: Point) -> tuple[Point, ...]:
         """The way through the rows of a web: straight in a row, slanting between two."""
-        floor = self.block.floors.get(wire.source, a[1])
+        beside_title = is_port(wire.source) and not self.measures.across
+        floor = self.block.floors.get(wire.source, a[1] + TITLE * beside_title)
         turns = [(a[0], floor)] if floor > a[1] else []
         for key in self.measures.structures[self.id].vias.get(number, ()):
             spot = self.block.spots[key]

@@ -117,6 +117,7 @@ class Layout {
     const before = typeof part === "string" && openNet(net, part);
     const after = typeof behind === "string" && openNet(net, behind);
     const ports = (before ? before.exits.length - 1 : 0) + (after ? after.entries.length - 1 : 0);
+    if (enters && (ports || behind.rows)) room += this.belowTitle();
     return room + TURN * Math.max(turns, hosts.has(part) ? 1 : 0) + LEVEL * ports;
   }
 
@@ -154,13 +155,18 @@ class Layout {
     return block;
   }
 
+  belowTitle() {
+    return this.across ? 0 : this.sizes.TITLE;
+  }
+
   web(net, web) {
     const { BESIDE, PASSING, ROW } = this.sizes;
     const block = emptyBlock();
     let y = 0;
     for (const row of web.rows) {
       const laid = row.map((key) => this.leaf(net, key));
-      const height = Math.max(...laid.map((one) => one.length));
+      const below = row.some(isEntry) ? this.belowTitle() : 0;
+      const height = Math.max(below, ...laid.map((one) => one.length));
       row.forEach((key, index) => {
         if (!isVia(key)) return;
         laid[index].left = laid[index].right = PASSING;

@@ -28,7 +28,7 @@ function linePoints(layout, net, wire, number) {
   }
   switch (wire.way) {
     case "web":
-      return crossing(net, wire, number, a, b);
+      return crossing(layout, net, wire, number, a, b);
     case "lane": {
       const lane = block.lanes[number];
       const ending = lineEnding(net, lane, wire.target, end);
@@ -79,8 +79,9 @@ function lineEnding(net, x, target, end) {
   return [[x, end.turn], [end.x, end.turn], [end.x, end.y]];
 }
 
-function crossing(net, wire, number, a, b) {
-  const floor = net.block.floors[wire.source] ?? a[1];
+function crossing(layout, net, wire, number, a, b) {
+  const below = isPort(wire.source) ? layout.belowTitle() : 0;
+  const floor = net.block.floors[wire.source] ?? a[1] + below;
   const turns = floor > a[1] ? [[a[0], floor]] : [];
   for (const key of net.vias[number] ?? []) {
     const spot = net.block.spots.get(key);
