@@ -9,6 +9,7 @@ from typing import Any
 
 from cnndsl import source
 from cnndsl.diagnostics import suggest
+from cnndsl.expr import Exhausted, ExprError, evaluate, template
 from cnndsl.flow import flow
 from cnndsl.init import SCHEMES
 from cnndsl.ops import registry
@@ -40,6 +41,7 @@ _OPS = {
     "silu": "swish",
     "concat": "concatenate cat",
     "seq": "sequential",
+    "unflatten": "reshape view",
     "residual": "skip shortcut",
     "lrn": "localresponsenormalization",
     "identity": "noop passthrough",
@@ -215,6 +217,8 @@ def text_hint(
     """The remedy for a text where something else is taken, `words` or a text of the pattern."""
     if TEMPLATE.search(text):
         return f"write `{TEMPLATE.sub(lambda found: f'$({found[1]})', text)}`"
+    if spaced(text):
+        return f"commas stand between numbers: write `{', '.join(text.split())}`"
     if re.fullmatch(r"\([^()]*,[^()]*\)", text):
         return f"write `[{text[1:-1]}]`"
     listed = re.match(r"\^\(([\w|-]+)\)\$", pattern)
@@ -228,6 +232,11 @@ def text_hint(
     return _word_hint(text, words) or (
         _expression_hint(text, names, fits) if "$" in pattern else ""
     )
+
+
+def spaced(value: Any) -> bool:
+    """Whether a text is of several numbers with nothing but spaces between them."""
+    return isinstance(value, str) and bool(re.fullmatch(r"-?[\d.]+(?:\s+-?[\d.]+)+", value))
 
 
 def pool_hint(args: Values) -> str:
@@ -287,8 +296,26 @@ def _expression_hint(text: str, names: Values, fits: Callable[[Any], bool]) -> s
     used = re.findall(r"(?<![\w.])[A-Za-z_]\w*", text)
     if re.fullmatch(r"[\w\s.*+/()%-]{1,60}", text) and re.search(r"[*+/%-]", text):
         whole = text if re.fullmatch(r"\([^()]*\)", text) else f"({text})"
-        return f"an expression has a `$`: write `${whole}`" if {*used} <= {*names, "x"} else ""
+        if {*used} <= {*names, "x"} and _computes(f"${whole}", used, names, fits):
+            return f"an expression has a `$`: write `${whole}`"
     return ""
+
+
+_X = {"channels": 64, "height": 64, "width": 64, "shape": [64, 64, 64]}
+"""Some value of `$x`, whose names alone matter."""
+
+
+def _computes(text: str, used: list[str], names: Values, fits: Callable[[Any], bool]) -> bool:
+    """Whether an expression is one, and has a value that fits, as far as its names are known."""
+    known = {"x": _X} | {name: value for name, value in names.items() if _literal(value)}
+    try:
+        (whole,) = template(text)
+        if isinstance(whole, str) or not {*used} <= {*known}:
+            return not isinstance(whole, str)
+        value = evaluate(whole, known)
+    except (ExprError, Exhausted):
+        return False
+    return "x" in used or fits(value)
 
 
 def _literal(value: Any) -> bool:

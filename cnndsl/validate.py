@@ -21,6 +21,7 @@ from cnndsl.hints import (
     number_hint,
     pool_hint,
     shape_hint,
+    spaced,
     text_hint,
 )
 from cnndsl.misread import misread
@@ -64,6 +65,7 @@ def validate(root: Located, report: Report) -> frozenset[Span]:
         explained
         for error in _validator().iter_errors(source.plain(root))
         if not any(list(error.absolute_path)[: len(path)] == path for path in told)
+        if error.validator not in ("minItems", "maxItems") or not any(map(spaced, error.instance))
         for explained in _explain(error, root)
     )
     # What is wrong where an alias is defined is told there, and not where it stands.

@@ -256,7 +256,8 @@ def _unreadable(path: Path, error: Exception) -> WeightsError:
     reason = f": {_sentence(error)}" if isinstance(error, SafetensorError) else ""
     return WeightsError(
         f"{path} is damaged, incomplete, or no checkpoint{reason}",
-        "delete it and download or save it again",
+        "weights are a .pth, .pt or .safetensors file: name that one; one that is damaged is to be "
+        "downloaded or saved anew",
     )
 
 

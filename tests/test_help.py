@@ -141,6 +141,11 @@ def test_arguments_by_name(call: str, plain: str) -> None:
         "body: [{conv: {filters: 8, kernel_size: 3, strides: 2, use_bias: false}}]\n",
         "body: [{Conv2D: {out: 8}}, MaxPool2d: {kernel: 2}, GlobalAveragePooling2D, Dense: 10]\n",
         "body: [{nn.Conv2d: 8}, BatchNormalization, ReLU, maxpool: 2, batch_norm, Swish]\n",
+        "input: [48]\nbody: [{reshape: [3, 4, 4]}, conv: 4]\n",
+        "body: [{conv: {out: 4, kernel: [3 3]}}]\n",
+        "body: [{conv: {out: 4, kernel: 3, padding: [1 1 2 2]}}]\n",
+        "input: [3 8 8]\nbody: [{conv: 4}]\n",
+        "params: {w: 3}\nbody: [{conv: w*2}, {conv: 2*4}, {conv: x.channels/2}]\n",
         "input: 784\nbody: [{linear: 10}]\n",
         "input: 3x32x32\nbody: [{conv: 10}]\n",
         "input: (3, 32, 32)\nbody: [{conv: 10}]\n",
@@ -163,6 +168,10 @@ def test_words_of_others(text: str, tmp_path: Path) -> None:
         ("body: [{conv: {out: 8, dilations: true}}]\ninit: {}", "$"),
         ("body: [{conv: {out: 8, kernel: 3, kernal: 5}}]", "did you mean"),
         ("body: [{conv: 8, from: input, form: input}]", "did you mean"),
+        ('body: [{conv: "50%"}, {dropout: 50%}]', "$"),
+        ("body: [{conv: 8/}, {conv: 2**}, {conv: (8}, {conv: 3 + }]", "$"),
+        ("body: [{conv: 1/2}, {conv: 2-2}, {conv: 2*x}, {conv: 1/0}]", "$"),
+        ("params: {w: 3}\nbody: [{conv: w/2}, {conv: w/}]", "$"),
     ],
 )
 def test_nothing_is_said_that_leads_to_the_next_error(

@@ -346,6 +346,7 @@ def assert_refused(spec: Path, path: Path, told: str) -> None:
     assert done.stderr.startswith(f"error: {path} ")
     assert told in done.stderr
     assert "\nhelp: " in done.stderr
+    assert "delete" not in done.stderr
 
 
 @pytest.mark.parametrize("make", [lambda b: b, lambda b: {"state_dict": {"a": b}}])
