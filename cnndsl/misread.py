@@ -15,6 +15,9 @@ from cnndsl.source import Entry, Located, Mapping, Scalar, Sequence, plain
 
 MERGES = ("concat", "add", "mul", "split")
 LOOPS = ("for", "repeat")
+SIDES = ("body", "shortcut", "skip")
+"""What a residual holds."""
+CHOICES = ("if", "then", "else", "elif")
 _WORDS = ("sizes", "branches", "inputs", "axis", "dim", "from")
 Path = tuple[str | int, ...]
 
@@ -62,6 +65,37 @@ def _node(path: Path, node: Mapping) -> Iterator[Misreading]:
         ):
             message, help = "residual has no nodes", "as in `residual: [{conv: 8}, relu]`"
             yield Misreading(path, entry.key.span, entry.value.span, message, help)
+        elif entry.name in CHOICES and _in_body(path):
+            message = f"`{entry.name}` is not written here: each node says when it stands"
+            yield Misreading(path, entry.key.span, entry.key.span, message, _chosen(node))
+        elif entry.name in SIDES and "residual" in node.index and _in_body(path):
+            message = f"the `{entry.name}` of a residual stands within it"
+            help = f"`{flow(_sided(node))}` in place of the node"
+            yield Misreading(path, entry.key.span, entry.key.span, message, help)
+
+
+def _in_body(path: Path) -> bool:
+    """Whether what stands at a path is a node: values are no mappings."""
+    return bool(path) and (isinstance(path[-1], int) or path[-1] in ("body", "do", "seq", *SIDES))
+
+
+def _chosen(node: Mapping) -> str:
+    """The node of `{if: …, then: …}` with its condition, or how one is written."""
+    found = plain(node)
+    if set(found) == {"if", "then"} and isinstance(found["if"], str | bool):
+        whole = {"seq": found["then"], "when": found["if"]}
+        return f"`{flow(whole)}` in place of the node"
+    return "give the node a `when`, as in `{conv: 8, when: $deep}` or `when: $(not deep)`"
+
+
+def _sided(node: Mapping) -> dict[str, Any]:
+    """A residual with the sides within it that stand beside it."""
+    found: dict[str, Any] = plain(node)
+    held = found["residual"]
+    if not (isinstance(held, dict) and set(held) & {*SIDES}):
+        held = {} if held is None else {"body": held}
+    held = {side: found.pop(side) for side in SIDES if side in found} | held
+    return {**found, "residual": {side: held[side] for side in SIDES if side in held}}
 
 
 def _branches(entry: Entry) -> Iterator[tuple[Span, str, str]]:

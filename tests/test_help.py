@@ -147,6 +147,11 @@ def test_arguments_by_name(call: str, plain: str) -> None:
         "input: [3 8 8]\nbody: [{conv: 4}]\n",
         "params: {w: 3}\nbody: [{conv: w*2}, {conv: 2*4}, {conv: x.channels/2}]\n",
         "input: 784\nbody: [{linear: 10}]\n",
+        "input: [784]\nbody: [relu, {conv: 10}]\n",
+        "input: [3072]\nbody: [{max_pool: 2}]\n",
+        "input: [100]\nbody: [{conv: 10}]\n",
+        "input: [10]\nbody: [{conv: 10}]\n",
+        "input: [2, 3, 8, 8]\nbody: [{conv: 10}]\n",
         "input: 3x32x32\nbody: [{conv: 10}]\n",
         "input: (3, 32, 32)\nbody: [{conv: 10}]\n",
         "input: [null, 3, 32, 32]\nbody: [{conv: 10}]\n",
@@ -155,6 +160,50 @@ def test_arguments_by_name(call: str, plain: str) -> None:
 )
 def test_words_of_others(text: str, tmp_path: Path) -> None:
     assert_helps(text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        "{residual: [{conv: 6}], shortcut: [{conv: 6}]}",
+        "{residual: , body: [{conv: 6}], shortcut: [{conv: 6}]}",
+        "{residual: {conv: 3}, skip: true}",
+        "{residual: {body: [{conv: 6}]}, shortcut: {conv: 6}, name: r}",
+        "{residual: {shortcut: [{conv: 6}]}, body: [{conv: 6}]}",
+        "{if: true, then: relu}",
+        "{if: $(1 > 2), then: [{conv: 3}, relu]}",
+    ],
+)
+def test_words_of_a_node_beside_it(node: str, tmp_path: Path) -> None:
+    for around in ("- {}", "- seq: [{}]"):
+        text = f"{INPUT}body:\n  {around.replace('{}', node)}\n"
+        (error,) = told(text, tmp_path)
+        (help,) = re.findall(r"`(.*)` in place of the node", error.help)
+        assert not told(text.replace(node, help), tmp_path)
+
+
+@pytest.mark.parametrize("word", ["if", "then", "else", "elif"])
+def test_a_condition_is_when(word: str, tmp_path: Path) -> None:
+    for node in (f"{{{word}: relu}}", f"{{conv: 3, {word}: true}}", f"{{{word}: [{{conv: 3}}]}}"):
+        (error,) = told(f"{INPUT}body: [{node}]\n", tmp_path)
+        assert "`{conv: 8, when: $deep}`" in error.help
+    assert not told(f"{INPUT}body: [{{concat: {{then: relu}}}}]\n", tmp_path)  # a label
+
+
+@pytest.mark.parametrize("flat", ["flatten", "global_avg_pool"])
+def test_what_made_a_value_flat_is_named(flat: str, tmp_path: Path) -> None:
+    (error,) = told(f"{INPUT}body: [{flat}, relu, {{linear: 4}}, {{conv: 4}}]\n", tmp_path)
+    assert error.help == f"it is flat already: move this before `{flat}`"
+
+
+def test_the_batch_of_a_given_input_is_left_out_there(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(f"{INPUT}body: [{{conv: 4}}]\n")
+    with pytest.raises(SpecError) as caught:
+        cnndsl.check(path, input=[2, 3, 8, 8])
+    (error,) = caught.value.diagnostics
+    assert "`--input 3,8,8`, in Python `input=[3, 8, 8]`" in error.help
+    cnndsl.check(path, input=[3, 8, 8])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from cnndsl.elaborate.figuring import too_small
 from cnndsl.elaborate.idle import Idle
 from cnndsl.elaborate.naming import Naming
 from cnndsl.elaborate.reaching import Reaching
-from cnndsl.elaborate.remedies import channels_first
+from cnndsl.elaborate.remedies import channels_first, ranked
 from cnndsl.graph import Node
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op, Reject, Shape
@@ -32,6 +32,8 @@ class Adding(Naming):
     """Ops whose arguments are all constants, by class, and identity of their arguments and file."""
     inferred: dict[tuple[int, tuple[Shape, ...]], tuple[Op, Shape]] = field(default_factory=dict)
     """The shape that an op gives for inputs, by the identity of the op, which is kept with it."""
+    contracts: bool = True
+    """Whether `shape:` contracts are confirmed, not skipped."""
     reaching: Reaching = field(init=False)
 
     def __post_init__(self) -> None:
@@ -134,6 +136,8 @@ class Adding(Naming):
             shape = op.infer(known)
             weights = [Shape(weight) for weight in op.weights(known[0]).values()]
         except Reject as e:
+            if len(known[0]) not in op.ranks and inputs[0] is not None:
+                e.help = e.help or ranked(op, inputs[0], self.nodes, asked=not self.contracts)
             e.help = e.help or channels_first(self.nodes[0].shape)
             e.message += too_small(op, known).beside
             self.refused(e, given.get(e.arg), span, place)

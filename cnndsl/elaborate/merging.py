@@ -29,8 +29,6 @@ class Merging(Adding):
     """The merges of the network, each of branches that have their values."""
 
     home: Home = field(kw_only=True)
-    contracts: bool = True
-    """Whether `shape:` contracts are confirmed, not skipped."""
     confirmed: int = 0
     replays: Meter = field(default_factory=lambda: Meter(MAX_REPLAYED))
 

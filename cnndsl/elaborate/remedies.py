@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from math import prod
+from math import isqrt, prod
 
 from cnndsl import syntax
 from cnndsl.elaborate.parting import Part, clash, rounded
 from cnndsl.expr import Exhausted, ExprError, Meter, Unknown, evaluate, names
 from cnndsl.graph import Node
-from cnndsl.ops.base import Reject, Shape
+from cnndsl.ops.base import Op, Reject, Shape
 from cnndsl.ops.merge import Merge
 from cnndsl.values import Env
 
@@ -158,3 +158,29 @@ def channels_first(shape: Shape) -> str:
     """The remedy for an input whose channels seem to stand last."""
     last = len(shape) == 3 and shape[2] in (1, 3, 4) and shape[0] > 4
     return f"channels come first: `input: [{shape[2]}, {shape[0]}, {shape[1]}]`" if last else ""
+
+
+def ranked(op: Op, ref: int, nodes: Sequence[Node], *, asked: bool) -> str:
+    """The remedy for a value of too many dimensions or too few for an op, by what made it so.
+
+    `asked` says that the input's shape is not the one of the file.
+    """
+    x = nodes[ref].shape
+    if len(x) == 4:
+        sizes = ",".join(map(str, x[1:]))
+        given = f"`--input {sizes}`, in Python `input={list(x[1:])}`"
+        return f"the batch is left out: {given if asked else f'`input: {Shape(x[1:])}`'}"
+    if len(x) != 1 or 3 not in op.ranks:
+        return ""
+    while nodes[ref].inputs and len(nodes[ref].x) == 1:
+        ref = nodes[ref].inputs[0]
+    if nodes[ref].inputs:
+        return f"it is flat already: move this before `{nodes[ref].op.name}`"
+    return f"the input is flat, and an image has three sizes: `input: {_image(x.channels)}`"
+
+
+def _image(size: int) -> str:
+    """The square image of so many values, or one as an example."""
+    sides = ((channels, isqrt(size // channels)) for channels in (1, 3))
+    fits = (Shape((c, side, side)) for c, side in sides if side > 1 and c * side * side == size)
+    return str(next(fits, Shape((3, 32, 32))))

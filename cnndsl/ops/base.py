@@ -271,9 +271,7 @@ def _ranks(ranks: tuple[int, ...]) -> str:
 
 
 def _rank_help(op: Op, x: Shape) -> str:
-    if len(x) == 4:
-        return f"the batch is left out: `input: {Shape(x[1:])}`"
     if len(x) == 3 and op.ranks == (1,):
         sizes = f"{product(0, x)} or {x.channels} features"
         return f"put `flatten` or `global_avg_pool` before it, for {sizes}"
-    return "it is flat already: move this before `flatten`" if len(x) == 1 else ""
+    return ""
