@@ -30,7 +30,7 @@ def explain(source: Source, error: yaml.MarkedYAMLError) -> list[Fault]:
     strays = stray_lines(source) or stray_lines(source, sorted({opened.line, span.line}))
     if strays and _goes_on(source, strays, span.line):
         return [Fault(message, where, help) for where, message, help in strays]
-    return [_choice(span) or _explain(error, opened, span)]
+    return [_choice(span) or _surplus(span) or _explain(error, opened, span)]
 
 
 def _goes_on(source: Source, strays: list[Stray], line: int) -> bool:
@@ -39,6 +39,28 @@ def _goes_on(source: Source, strays: list[Stray], line: int) -> bool:
     for span, _, _ in strays:
         before, written = lines[span.line - 1][: span.column - 1], lines[span.line - 1]
         lines[span.line - 1] = before + cleaned(written[span.column - 1 : span.end_column - 1])
+    return _reads_beyond(lines, line)
+
+
+def _surplus(span: Span) -> Fault | None:
+    """The message about a bracket that closes what is not open, or too early what goes on behind
+    it, and without which all can be read."""
+    lines = list(span.source.lines)
+    line = lines[span.line - 1]
+    at = span.column - 1
+    if line[at : at + 1] not in ("]", "}"):
+        at = len(line[:at].rstrip()) - 1
+    if at < 0 or line[at] not in "]}":
+        return None
+    lines[span.line - 1] = line[:at] + line[at + 1 :]
+    if not _reads_beyond(lines, len(lines) + 1):
+        return None
+    where = Span(span.source, span.line, at + 1, span.line, at + 2)
+    return Fault(f"one `{line[at]}` too many", where, "leave it away")
+
+
+def _reads_beyond(lines: list[str], line: int) -> bool:
+    """Whether a text has no fault in its lines up to this one."""
     try:
         for _ in yaml.parse("\n".join(lines), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             pass

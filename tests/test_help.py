@@ -182,6 +182,35 @@ def test_words_of_a_node_beside_it(node: str, tmp_path: Path) -> None:
         assert not told(text.replace(node, help), tmp_path)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  - {conv: {out: 3, kernel: 3}%}",
+        "  - {conv: {out: 3, kernel: [3, 3]%}}",
+        "  - {conv: {out: 3, kernel: [3, 3]}%, name: a}",
+        "  - concat: [{conv: 3}%, relu]",
+        "  - concat: [{conv: 3}, relu]%",
+        "  - conv: {out: 3}%",
+    ],
+)
+@pytest.mark.parametrize("bracket", "]}")
+def test_a_bracket_too_many(bracket: str, line: str, tmp_path: Path) -> None:
+    for after in ("", "\n  - relu\n", "  # {a: [b]}\n  - relu\n"):
+        text = f"{INPUT}body:\n{line}{after}"
+        (error,) = told(text.replace("%", bracket), tmp_path)
+        assert error.message == f"one `{bracket}` too many"
+        lines = text.replace("%", bracket).split("\n")
+        was = lines[error.span.line - 1]
+        lines[error.span.line - 1] = was[: error.span.column - 1] + was[error.span.column :]
+        assert not told("\n".join(lines), tmp_path)
+
+
+@pytest.mark.parametrize("value", ["[3] 4", "[3] x]y", "{a: 1} b", "[3]]]", "{out: 3}}]"])
+def test_a_bracket_that_is_not_alone_at_fault_stays(value: str, tmp_path: Path) -> None:
+    (error,) = told(f"{INPUT}body:\n  - conv: {value}\n  - relu\n", tmp_path)
+    assert "too many" not in error.message
+
+
 @pytest.mark.parametrize("word", ["if", "then", "else", "elif"])
 def test_a_condition_is_when(word: str, tmp_path: Path) -> None:
     for node in (f"{{{word}: relu}}", f"{{conv: 3, {word}: true}}", f"{{{word}: [{{conv: 3}}]}}"):
