@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cnndsl import source, syntax
-from cnndsl.diagnostics import Reached, Report, Source, Span, suggest
+from cnndsl.diagnostics import Reached, Report, Source, Span, SpecError, suggest
 from cnndsl.elaborate import MAX_STEPS, Request, elaborate
 from cnndsl.elaborate.reaching import layers_of
 from cnndsl.expect import confirm
@@ -105,7 +105,8 @@ def check_variants(
     """The network that a spec names, or where it names none of a file's variants, all of them.
 
     `values` replace those of each. With `facts`, what `expect:` states is confirmed. Raises
-    SpecError, also where all of them together take more steps than MAX_TOGETHER.
+    SpecError at the end, with the mistakes of all, also where all of them together take more steps
+    than MAX_TOGETHER.
     """
     report = Report()
     target = find(spec, report)
@@ -119,10 +120,14 @@ def check_variants(
         try:
             together.spend(VARIANT)
             yield check_tree(tree, request, Report(), facts=facts, together=together)
+        except SpecError as e:
+            report.take(e)
         except Exhausted:
             message = f"more than {MAX_TOGETHER} steps in all {len(tree.variants)} variants"
             report.error("bound", message, tree.span, "name one of them, as in `FILE:VARIANT`")
-            report.raise_errors()
+        if report.full or together.left < 0:
+            break
+    report.raise_errors()
 
 
 def check_request(spec: syntax.Spec, request: Request, report: Report) -> None:

@@ -306,6 +306,13 @@ class Report:
         own = (code, _clip(message), span, _clip(help))
         self.add(Diagnostic(*own, severity="warning", related=related))
 
+    def take(self, other: SpecError) -> None:
+        """Take the errors of another network of the same file; equal ones are told once."""
+        for diagnostic in other.diagnostics:
+            self.add(diagnostic, distinct=True)
+        if self.reached == NOWHERE:
+            self.reached = other.reached
+
     @property
     def failed(self) -> bool:
         return self._count["error"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,27 @@ def test_check_shapes_finds_a_wrong_variant(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert ":5:39: error[expect]: params: the spec expects 33, the network has 32" in done.stderr
     assert run("build", str(path), "--check-shapes", "--variant", "a").exit_code == 0
+
+
+def test_check_shapes_tells_the_mistakes_of_all_variants(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    text = (
+        "params: {k: 1, n: 4}\nvariants: {a: {k: 9}, b: {k: 3}, c: {n: 0}, d: {k: 9}, e: {k: 11}}\n"
+        "input: [3, 8, 8]\nbody: [{conv: {out: $n, kernel: $k}}]\nexpect: {b: {params: 7}}\n"
+    )
+    path.write_text(text)
+    told = run("build", str(path), "--check-shapes").stderr
+    windows = [line for line in told.splitlines() if ": error[shape]: a window of" in line]
+    assert [re.findall("a window of ([0-9]+)", line) for line in windows] == [["9"], ["11"]]
+    assert told.count("error[expect]: params: the spec expects 7, the network has") == 1
+    assert told.count("error[argument]: ") == 1
+    assert "4 errors" in told
+    path.write_text(text.replace("k: 1,", "k: 9,"))  # also as written, which is told once
+    assert "4 errors" in run("build", str(path), "--check-shapes").stderr
+    path.write_text(text.replace("k: 1,", "k: 10,"))
+    assert "5 errors" in run("build", str(path), "--check-shapes").stderr
+    path.write_text(text.replace("conv", "conw"))
+    assert "1 error\n" in run("build", str(path), "--check-shapes").stderr
 
 
 def test_json() -> None:

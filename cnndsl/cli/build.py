@@ -13,6 +13,7 @@ import typer
 from cnndsl.checker import check_variants
 from cnndsl.cli.options import InputOption, SetOption, SpecArgument, VariantOption, checked
 from cnndsl.cli.telling import fail, told, told_of, usage, write
+from cnndsl.diagnostics import Report, SpecError
 from cnndsl.graph import Graph
 
 if TYPE_CHECKING:
@@ -72,8 +73,9 @@ def build(
     if weights is None and (tensors or weights_partial):
         usage("`--weights-partial` and the writing of weights need `--weights`")
     with told(failure.to_json if as_json else None, failure.table):
-        graph = checked(spec, variant, set, input)
-        confirmed = confirm_variants(spec, graph, variant, set, input) if check_shapes else []
+        asked = (spec, variant, set, input)
+        graphs = with_variants(*asked) if check_shapes else [checked(*asked)]
+        graph, confirmed = graphs[0], confirmations(graphs) if check_shapes else []
     told_of(graph.diagnostics)
     verified = verify_or_fail(graph) if verify else None
     loaded = None
@@ -112,16 +114,35 @@ def ending_of(out: Path) -> str:
     return out.suffix
 
 
-def confirm_variants(
-    spec: str, graph: Graph, variant: str | None, set: Sequence[str] | None, input: str | None
-) -> list[str]:
-    """Check the other variants of a file too, where the user chose none; a line for each."""
+def with_variants(
+    spec: str, variant: str | None, set: Sequence[str] | None, input: str | None
+) -> list[Graph]:
+    """The network that is asked for, behind it those of all variants where the user chose none.
+
+    Raises SpecError, with the mistakes of all of them.
+    """
+    if variant or set or input:
+        return [checked(spec, variant, set, input)]
+    report = Report()
+    graphs: list[Graph] = []
+    try:
+        graphs.append(checked(spec, variant, set, input))
+    except SpecError as e:
+        report.take(e)
+    try:
+        if not (graphs and graphs[0].variant):
+            graphs += [found for found in check_variants(spec, facts=True) if found.variant]
+    except SpecError as e:
+        report.take(e)
+    report.raise_errors()
+    return graphs
+
+
+def confirmations(graphs: Sequence[Graph]) -> list[str]:
+    """What holds of each network, in a line."""
     from cnndsl import summary
     from cnndsl.costs import cost
 
-    graphs = [graph]
-    if not (graph.variant or variant or set or input):
-        graphs += [found for found in check_variants(spec, facts=True) if found.variant]
     lines = [
         f"ok  {summary.title(g)}: {len(g.layers)} shapes, {g.contracts} contracts and "
         f"{g.facts} expectations confirmed; {cost(g).params:,} parameters"
