@@ -259,7 +259,7 @@ def test_nothing_is_no_value() -> None:
         ("[a", "1:1 syntax: `[` is not closed"),
         ("{a: {b: 1}", "1:1 syntax: `{` is not closed"),
         ("[1, 2}", "1:6 syntax: expected `,` or `]`, found `}`"),
-        ("a: ]", "1:4 syntax: a value is missing here, found `]`"),
+        ("a: ]", "1:4 syntax: one `]` too many"),
         ("[a,, b]", "1:4 syntax: a value is missing here, found `,`"),
         ("{a: 1 b: 2}", "1:8 syntax: a comma is missing before this key"),
         ("{a: ${b}}", "1:6 syntax: `${` opens a mapping"),

@@ -361,7 +361,7 @@ class Walking(Merging):
             self.forget(scope)
             return self.record_scope(scope, None)
         block, given = ref.block, self.given(ref, args, place, span)
-        bound = len(block.params) + len(block.let)
+        bound = len(block.params) + 2 * len(block.let)  # a value of `let` is computed, too
         self.spend(bound / BINDINGS / self.steps.share, span, place)
         own = Env(ref.home, {}, self.shape(x), place.env.frames)
         own = self.evaluator.bind(block.params, given, place.env, own, span, block.name)
