@@ -231,7 +231,9 @@ def test_completion_offers_ops_arguments_and_names(page: Any) -> None:
         ("nel: 3, out: $wi", "$width"),
     ]:
         page.keyboard.type(typed)
-        page.wait_for_selector(f".cm-tooltip-autocomplete li:has-text('{offered}')")
+        listed = ".cm-tooltip-autocomplete li"
+        page.wait_for_selector(f"{listed}:has-text('{offered}')")
+        assert any(offered in text for text in page.locator(listed).all_inner_texts())
         page.keyboard.press("Escape")
 
 

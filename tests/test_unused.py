@@ -627,7 +627,10 @@ def test_a_value_of_another_choice_is_found(tmp_path: Path) -> None:
         "input: [3, 8, 8]\nparams: {on: false}\n"
         "body: [{relu: , name: a, when: $on}, {tanh: , name: a, when: $(not on)}, {from: a}]\n"
     )
-    cnndsl.check(path)
+    for on, op in ((False, "tanh"), (True, "relu")):
+        graph = cnndsl.check(path, params={"on": on})
+        assert [node.op.name for node in graph.layers] == [op]
+        assert graph.values["a"] == graph.output.node
 
 
 @pytest.mark.parametrize(
