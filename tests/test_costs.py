@@ -70,6 +70,8 @@ SMALL = {
     "padding": "- {conv: {out: 4, kernel: 3, padding: [1, 0, 2, 1]}}\n- {pad: 1}\n"
     "- {conv: {out: 4, kernel: 2, padding: same}}\n- {upsample: {scale: 2, mode: area}}\n"
     "- {conv: {out: 4, kernel: 3, padding: 1, padding_mode: circular}}\n- {pixel_shuffle: 2}",
+    "padding of the image": "- {conv: {out: 4, kernel: 3, padding: 1, padding_mode: reflect}}\n"
+    "- {conv: {out: 4, kernel: 3, padding: 1, padding_mode: replicate}}",
     "scopes": "- {name: a, seq: [{conv: {out: 32, kernel: 3, padding: 1}}, {conv: 4}, relu]}\n"
     "- {name: b, seq: [{conv: 4}, {residual: [{conv: 4}, relu, {conv: 4}]}, relu]}\n"
     "- {max_pool: 2}\n- flatten\n- {linear: 10}\n- {softmin: 0}\n- {log_softmax: 0}",
