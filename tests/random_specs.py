@@ -33,11 +33,15 @@ class Scope:
     taken: set[str] = field(default_factory=set)
     begun: bool = False
     """Whether it has a node: the first one is `0` where it has no name."""
+    names: tuple[str, ...] = ()
+    """What it is called in the scope around it, in each round where it is a loop's."""
 
     @property
     def visible(self) -> dict[str, Shape]:
         outer = dict(self.parent.visible) if self.parent else {}
         outer.pop("0", None)  # a number means the member of the scope itself
+        nearer = tuple(f"{name}." for name in self.names)
+        outer = {path: shape for path, shape in outer.items() if not path.startswith(nearer)}
         return {**outer, **self.values}
 
 
@@ -102,6 +106,8 @@ class Drawer:
             found.append(made)
         if to is not None:
             found += self.adapter(x, to)
+        if scope is not None and found:
+            scope.begun = True
         return found, to or x
 
     def adapter(self, x: Shape, to: Shape) -> list[Yaml | str]:
@@ -176,7 +182,7 @@ class Drawer:
         name = self.name(scope)
         if not name:
             return make(scope)
-        inner = Scope(scope)
+        inner = Scope(scope, names=(name,))
         made, shape = make(inner)
         assert scope is not None
         self.keep(scope, name, inner.values, shape)
@@ -228,7 +234,7 @@ class Drawer:
                 found[label] = {"conv": shape[0]}
                 scope.values[label] = shape
                 continue
-            inner = Scope(scope)
+            inner = Scope(scope, names=(label,))
             found[label] = self.branch(x, inner, depth, shape)
             self.keep(scope, label, inner.values if found[label] else {}, shape)
         return found
@@ -262,6 +268,8 @@ class Drawer:
         def make(inner: Scope | None) -> tuple[Yaml, Shape]:
             to = (self.pick(*CHANNELS), x[1])
             nodes, _ = self.nodes(x, inner, depth + 1, to)
+            if not nodes and inner is not None:
+                inner.begun = True
             return {"dense": nodes or [{"conv": to[0]}]}, (x[0] + to[0], x[1])
 
         return self.grouped(scope, depth, make)
@@ -276,7 +284,7 @@ class Drawer:
             nodes, _ = self.nodes(x, None, depth + 1, x, least=1)
             count = {"repeat": times} if self.chance(50) else {"for": {"i": times}}
             return {**count, "do": nodes or ["relu"]}, x
-        inner = Scope(scope)
+        inner = Scope(scope, names=tuple(f"{name}_{index}" for index in range(times)))
         before = dict(scope.values)
         nodes, _ = self.nodes(x, inner, depth + 1, x, least=1)
         scope.values = before
@@ -341,6 +349,8 @@ class Drawer:
         body = Scope(values=root.visible)
         for number in range(self.number(1, 4)):
             name = self.name(root, 100).replace("-", "_").replace("1x1", "x1") + "_" * number
+            while name in root.taken:
+                name += "_"
             root.taken.add(name)
             sources = {**root.visible, **shapes}
             head: Yaml = {}
