@@ -622,7 +622,9 @@ def test_a_sequence_that_fits_is_drawn_as_it_is(tmp_path: Path) -> None:
 
 
 LARGE = {
-    "8,000 boxes": "{for: {i: 8200}, do: {conv: $(i % 90 + 1)}}",
+    "5,000 boxes": "{for: {i: 5200}, do: {conv: $(i % 90 + 1)}}",
+    "5,000 boxes, those around others": "{for: {i: 1700}, "
+    "do: {seq: [{conv: $(i % 90 + 1)}, {conv: 4}], name: s$i}}",
     "50,000 places within each other": "{add: [[], [tanh, " * 18
     + "{for: {i: 1800}, do: {conv: {out: 3, kernel: $(2 * (i % 7) + 1), padding: $(i % 7)}}}"
     + "]]}" * 18,
@@ -633,7 +635,7 @@ LARGE = {
 def test_what_is_too_large_to_lay_out_is_told(limit: str, tmp_path: Path) -> None:
     graph = check(f"{{input: [3, 4, 4], body: {LARGE[limit]}}}", tmp_path)
     with pytest.raises(Oversize, match=f"the diagram has more than {limit}"):
-        figure(graph)
+        make_figure(make_plan(graph, depth=99, fold=False))
 
 
 def test_the_command_tells_what_is_too_large_to_lay_out(tmp_path: Path) -> None:

@@ -124,6 +124,20 @@ TABLE = {
         ),
         more=(ALL,),
     ),
+    "repetitions within each other and opened": Small(
+        net(
+            "{A12: {}}",
+            "blocks: {A0: {body: relu}, "
+            + ", ".join(f"A{n}: {{body: [A{n - 1}, A{n - 1}]}}" for n in range(1, 13))
+            + "}",
+        ),
+        "more than 5,000 boxes",
+        more=(ALL,),
+    ),
+    "scopes that look different": Small(
+        net("{for: {i: 1660}, do: {seq: [{conv: $(i + 1)}, {conv: 4, name: c$i}], name: s$i}}"),
+        more=(PAGE, ALL),
+    ),
     # Branches.
     "empty branches": Small(net(f"{{for: {{i: 9990}}, do: {{add: [{many('[]', 9000)}]}}}}"), STEPS),
     "an addition of thousands": Small(net(f"{{add: [{many('[]')}]}}"), more=(PAGE,)),
@@ -276,7 +290,8 @@ chain of named nodes; chain of different nodes; blocks that differ; scopes withi
 blocks that double; blocks of many parameters; branches that double; a concat of thousands
 a product of thousands; shares as they are; skips within each other; skips beside each other
 one value read everywhere; a scope of many outputs; long paths again and again
-repetitions within each other; aliases of a body; variants; recipes of variants
+repetitions within each other; repetitions within each other and opened
+scopes that look different; aliases of a body; variants; recipes of variants
 """
 """Those that take most of the time: they are left to the long run."""
 

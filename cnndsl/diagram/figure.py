@@ -14,8 +14,8 @@ from cnndsl.diagram.routes import Line, Point, lines
 from cnndsl.diagram.structure import structure
 from cnndsl.diagram.wiring import nets
 
-MAX_BOXES = 8_000
-"""How many boxes a figure has at the most."""
+MAX_BOXES = 5_000
+"""How many boxes a figure has at the most, those around others among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ def measure(plan: Plan, across: bool) -> Measures:
 
     Raises Oversize where there are more boxes than MAX_BOXES.
     """
-    if len(plan.boxes) > MAX_BOXES:
-        raise Oversize(f"more than {MAX_BOXES:,} boxes")
+    if len(plan.boxes) + len(plan.groups) > MAX_BOXES:
+        raise Oversize(f"more than {MAX_BOXES:,} boxes, those around others among them")
     found = nets(plan.items, plan.result)
     sizes = {box.id: (label(box).width, label(box).height) for box in plan.boxes}
     if not across:

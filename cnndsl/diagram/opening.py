@@ -26,16 +26,16 @@ def opened(items: Sequence[Item], depth: int | None) -> tuple[Item, ...]:
 
 def _with_samples(items: Sequence[Item], depth: int) -> tuple[Item, ...]:
     """Open the first group of each look that is closed at this depth, where there is room."""
-    chosen: frozenset[str] = frozenset()
+    room = READABLE - _count(_cut(items, depth, frozenset()))
+    chosen: set[str] = set()
     seen: set[str] = set()
     for group in _at(items, depth):
-        if group.look in seen:
-            continue
+        more = len(group.items) - 1
+        if group.look not in seen and more <= room:
+            chosen.add(group.id)
+            room -= more
         seen.add(group.look)
-        wider = chosen | {group.id}
-        if _count(_cut(items, depth, wider)) <= READABLE:
-            chosen = wider
-    return _cut(items, depth, chosen)
+    return _cut(items, depth, frozenset(chosen))
 
 
 def _cut(items: Sequence[Item], depth: int, chosen: frozenset[str]) -> tuple[Item, ...]:

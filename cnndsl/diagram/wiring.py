@@ -6,8 +6,10 @@ itself, and opening it changes nothing around it but its size.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from cnndsl.diagram.plan import Group, Item, Link
 
@@ -27,7 +29,7 @@ class Wire:
     link: Link
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Net:
     """What lies directly in one group: the wires lead between its `keys`, in the order they run.
 
@@ -41,6 +43,15 @@ class Net:
     wires: tuple[Wire, ...]
     result: str
     """Where the main path ends: an exit, or in the outermost net the output."""
+
+    @cached_property
+    def leaving(self) -> Mapping[str, list[Exit]]:
+        """Of each key, the values that others read: the main one first, which is computed last."""
+        found: defaultdict[str, dict[int, Wire]] = defaultdict(dict)
+        for wire in self.wires:
+            of = found[wire.source]
+            of[wire.value] = min(of.get(wire.value, wire), wire, key=_rank)
+        return defaultdict(list, {key: _by_rank(of.values()) for key, of in found.items()})
 
 
 def entry(value: int) -> str:
@@ -67,7 +78,7 @@ def _nets(
     yield id, found
     for item in items:
         if isinstance(item, Group):
-            yield from _nets(item.id, item.items, leaving(item, found), "")
+            yield from _nets(item.id, item.items, found.leaving[item.id], "")
 
 
 def net(items: Sequence[Item], exits: Sequence[Exit], result: str = "") -> Net:
@@ -91,14 +102,9 @@ def _inner(items: Sequence[Item], exits: Sequence[Exit]) -> Iterator[Wire]:
         yield Wire(home[value], leave(value), value, link)
 
 
-def leaving(item: Item, around: Net) -> list[Exit]:
-    """The values of an item that others read: the main one first, which is computed last."""
-    found: dict[int, Wire] = {}
-    for wire in around.wires:
-        if wire.source == item.id:
-            found[wire.value] = min(found.get(wire.value, wire), wire, key=_rank)
-    exits = [(value, wire.link) for value, wire in found.items()]
-    # A value for training alone, or one that nobody reads any more, is never the main one.
+def _by_rank(wires: Iterable[Wire]) -> list[Exit]:
+    """A value for training alone, or one that nobody reads any more, is never the main one."""
+    exits = [(wire.value, wire.link) for wire in wires]
     return sorted(exits, key=lambda exit: (exit[1] in (Link.TRAIN, Link.REMOVED), -exit[0]))
 
 

@@ -13,7 +13,7 @@ from cnndsl.diagram.page.facts import Facts
 from cnndsl.diagram.plan import Box, Group, Item, Kind, Link, Mark, Plan, boxes
 from cnndsl.diagram.rows import Web
 from cnndsl.diagram.structure import Fork, Parts, Structure, structure
-from cnndsl.diagram.wiring import Exit, Net, leaving, net
+from cnndsl.diagram.wiring import Exit, Net, net
 
 Json = dict[str, Any]
 
@@ -74,7 +74,7 @@ class _Writer:
     def net(self, items: Sequence[Item], exits: Sequence[Exit], result: str = "") -> Json:
         found = net(items, exits, result)
         return {
-            "items": [self.item(item, leaving(item, found)) for item in items],
+            "items": [self.item(item, found.leaving[item.id]) for item in items],
             "entries": found.entries,
             "exits": found.exits,
             **_structure(found, structure(found)),
