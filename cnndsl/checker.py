@@ -139,6 +139,8 @@ def check_request(spec: syntax.Spec, request: Request, report: Report) -> None:
     if request.variant and request.variant not in spec.variants:
         span = Span(Source("variant", request.variant), 1, 1, 1, len(request.variant) + 1)
         help = suggest(request.variant, list(spec.variants)) or "it has no variants"
+        if any(d.code == "name" and d.help == help for d in report.told):
+            report.raise_errors()  # it was told within the file, where it stands too
         asked.error("name", f"{spec.name} has no variant `{request.variant}`", span, help)
     known = [param.name for param in spec.params]
     for arg in request.params:

@@ -14,6 +14,7 @@ from cnndsl.packages import unfit
 from cnndsl.parse import parse
 from cnndsl.schema import EXTENDABLE
 from cnndsl.validate import validate
+from cnndsl.variants import check_variants
 from cnndsl.words import normal
 
 MAX_CHAIN, MAX_FILES = 12, 60
@@ -114,6 +115,7 @@ def assemble(
     spec = replace(spec, imports=imports, open=is_open)
     if not any(entry.name not in imports for entry in _entries(root.get("import"))):
         spec = check_names(spec, report)
+    spec = check_variants(root, spec, bad, report)
     return spec if report.failed else replace(spec, unread=_unread(spec, root, files.chain))
 
 
@@ -240,7 +242,7 @@ class _References:
         )
         if not self.report.failed:
             merged = check_names(merged, self.report)
-        return merged
+        return check_variants(root, merged, bad, self.report)
 
 
 def _inherited(settings: tuple[syntax.Setting, ...], variant: str) -> Iterator[syntax.Setting]:

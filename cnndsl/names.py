@@ -194,23 +194,18 @@ class _Checker:
             self.facts(facts, known)
 
     def recipe(self, known: Known) -> None:
-        """The values of `train:`, and the parameters and variants that it names."""
-        params, variants = [param.name for param in self.spec.params], list(self.spec.variants)
+        """The values of `train:`, and the parameters that it names."""
+        params = [param.name for param in self.spec.params]
         for setting in self.spec.train:
             self.term(setting.value, known)
             inner = setting.within(2) if setting.path[0] == "recipes" else setting
             if inner.path[:1] == ("variants",):
-                self.second(inner, variants, "{owner} has no variant `{name}`")
                 inner = inner.within(2)
             if inner.path[:1] == ("params",):
-                self.second(inner, params, "`{name}` is not among the file's parameters")
-
-    def second(self, setting: syntax.Setting, known: list[str], message: str) -> None:
-        """Report the second key of a setting if it is not a known name."""
-        for name, span in zip(setting.path[1:2], setting.keys[1:2], strict=True):
-            if name not in known:
-                told = message.format(owner=self.spec.name, name=name)
-                self.error("name", told, span, name, known)
+                for name, span in zip(inner.path[1:2], inner.keys[1:2], strict=True):
+                    if name not in params:
+                        message = f"`{name}` is not among the file's parameters"
+                        self.error("name", message, span, name, params)
 
     def facts(self, facts: syntax.Facts, known: Known) -> None:
         self.terms((arg.value for arg in (*facts.entries, *facts.shapes)), known)

@@ -43,8 +43,6 @@ class _Parser:
     )
     declared: frozenset[str] = frozenset()
     """The blocks of the file."""
-    unsure: bool = False
-    """Whether the variants may stand under a misspelt key."""
 
     def __post_init__(self) -> None:
         self.structures = {
@@ -61,10 +59,6 @@ class _Parser:
 
     def spec(self, root: Mapping, path: Path | None) -> syntax.Spec:
         self.declared = frozenset(entry.name for entry in _entries(root.get("blocks")))
-        self.unsure = any(
-            entry.key.span in self.bad and suggest(entry.name, ["variants"]).startswith("did")
-            for entry in root.entries
-        )
         blocks = {
             entry.name: self.block(entry.key, entry.value)
             for entry in _entries(root.get("blocks"))
@@ -84,9 +78,7 @@ class _Parser:
             blocks=blocks,
             body=None if body is None else self.body(body),
             outputs=tuple(self.head(e.key, e.value) for e in _entries(root.get("outputs"))),
-            expect=self.expect(
-                root.get("expect"), [e.name for e in _entries(root.get("variants"))]
-            ),
+            expect=self.expect(root.get("expect")),
             published=self.published(
                 root.get("published"), [e.name for e in _entries(root.get("variants"))]
             ),
@@ -204,10 +196,9 @@ class _Parser:
             when=terms.get("when"),
         )
 
-    def expect(self, value: Located | None, variants: list[str]) -> tuple[syntax.Facts, ...]:
+    def expect(self, value: Located | None) -> tuple[syntax.Facts, ...]:
         facts = ("params", "macs", "min_input", "output", "shapes")
         entries = _entries(value)
-        self.by_variant(entries, "fact", facts, variants)
         own = Mapping(tuple(e for e in entries if e.name in facts), value.span) if value else None
         tables = [("", own), *((e.name, e.value) for e in entries if e.name not in facts)]
         return tuple(
@@ -223,28 +214,12 @@ class _Parser:
     def published(self, value: Located | None, variants: list[str]) -> dict[str, dict[str, Any]]:
         figures = ("top1", "top5", "data", "source")
         entries = _entries(value)
-        self.by_variant(entries, "figure", figures, variants)
         tables = {"": [entry for entry in entries if entry.name in figures]}
         tables |= {e.name: [*_entries(e.value)] for e in entries if e.name in variants}
         return {
             name: {e.name: plain(e.value) for e in table if e.value.span not in self.bad}
             for name, table in tables.items()
         }
-
-    def by_variant(
-        self, entries: tuple[Entry, ...], kind: str, words: tuple[str, ...], variants: list[str]
-    ) -> None:
-        """Report what is neither one of the words nor a variant, in a mapping that takes both."""
-        for entry in entries:
-            known = self.unsure or entry.name in (*words, *variants)
-            if not known and self.bad.isdisjoint((entry.key.span, entry.value.span)):
-                message = f"`{entry.name}` is neither a {kind} nor a variant"
-                here = {other.name for other in entries}
-                help = suggest(entry.name, sorted({*variants, *words} - here))
-                taken = suggest(entry.name, sorted({*variants, *words} & here))
-                if taken.startswith("did") and not help.startswith("did"):
-                    help = f"`{taken.split('`')[1]}` stands here already"
-                self.report.error("name", message, entry.key.span, help)
 
     # --- nodes ---
 

@@ -14,7 +14,8 @@ import pytest
 import yaml
 from following import follow, told
 
-from cnndsl.diagnostics import Diagnostic, suggest
+import cnndsl
+from cnndsl.diagnostics import Diagnostic, SpecError, suggest
 from cnndsl.ops import registry
 
 WHOLE = Path(__file__).parent / "whole.yaml"
@@ -230,3 +231,40 @@ def test_what_is_declared_misspelt_is_told_once(text: str, line: int, tmp_path: 
     (error,) = told(text, tmp_path)
     assert error.span.line == line
     assert not told(follow(text, error), tmp_path)
+
+
+NAMING = (
+    "expect: {small: {output: [4, 8, 8]}}\n",
+    "published: {small: {top1: 50}}\n",
+    "train: {variants: {small: {epochs: 3}}, recipes: {r: {variants: {small: {epochs: 5}}}}}\n",
+)
+"""What names a variant of the file."""
+
+
+@pytest.mark.parametrize("typed", ["smal", "smalll", "samll"])
+@pytest.mark.parametrize("naming", [*NAMING, "".join(NAMING)])
+@pytest.mark.parametrize("asked", [None, "small"])
+def test_a_variant_declared_misspelt_is_told_once(
+    typed: str, naming: str, asked: str | None, tmp_path: Path
+) -> None:
+    text = "input: [3, 8, 8]\nparams: {w: 3}\nvariants: {small: {w: 4}, large: {w: 8}}\n"
+    right = f"{text}{naming}body: [{{conv: $w}}]\n"
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(right.replace("{small: {w", f"{{{typed}: {{w"))
+    with pytest.raises(SpecError) as caught:
+        cnndsl.check(wrong, asked)
+    (error,) = caught.value.diagnostics
+    repaired = follow(wrong.read_text(), error)
+    if naming.count("small") > 1:
+        assert repaired == right
+    wrong.write_text(repaired)
+    cnndsl.check(wrong, asked if repaired == right else asked and typed)
+
+
+@pytest.mark.parametrize("naming", NAMING)
+def test_a_variant_named_misspelt_is_told_where_it_is_named(naming: str, tmp_path: Path) -> None:
+    text = "input: [3, 8, 8]\nparams: {w: 3}\nvariants: {small: {w: 4}, large: {w: 8}}\n"
+    other = "".join(one for one in NAMING if one != naming)
+    wrong = naming.replace("small", "smal", 1)
+    errors = told(f"{text}{other}{wrong}body: [{{conv: $w}}]\n", tmp_path)
+    assert [(error.span.line, error.help) for error in errors] == [(6, "did you mean `small`?")]
