@@ -144,6 +144,13 @@ class Evaluator:
             self.report.error("bound", message, span)
             raise Poison from None
 
+    def recount(self, since: float, most: float, span: Span) -> None:
+        """Count in full what was done again since then, but for so much of it."""
+        self.meter.recount(since, most)
+        if self.exhausted:
+            self.meter.left = 0
+            self.spend(1, span)
+
     def value(self, term: syntax.Term, env: Env) -> Any:
         self.spend(1, term.span)
         match term:

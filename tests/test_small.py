@@ -110,6 +110,42 @@ TABLE = {
         ),
         more=(PAGE,),
     ),
+    # Rounds of `repeat` that write little.
+    "rounds that leave all out": Small(
+        net(
+            "{repeat: 1250, do: B}",
+            f"blocks: {{B: {{body: [relu, {many('{relu: {}, when: false}', 9_000)}]}}}}",
+        ),
+        STEPS,
+    ),
+    "rounds of nothing": Small(net("[{repeat: 450000, do: []}, relu]"), STEPS),
+    "rounds of rounds of nothing": Small(
+        net("[{repeat: 400, do: {repeat: 1000, do: []}}, relu]"), STEPS
+    ),
+    "rounds that pass a value on": Small(net("{repeat: 400000, do: {from: input}}"), STEPS),
+    "rounds of many values passed on": Small(
+        net(f"{{repeat: 1600, do: [{many('{from: input}', 9_000)}, relu]}}"), STEPS
+    ),
+    "rounds of empty branches": Small(
+        net(f"{{repeat: 1600, do: {{add: [{many('[]', 9_000)}]}}}}"), STEPS
+    ),
+    "rounds of scopes": Small(
+        net(f"{{repeat: 8000, do: {within('relu', '{seq: ', '}', 55)}}}"), STEPS
+    ),
+    "rounds of calls": Small(
+        net(
+            "{repeat: 9000, do: A49}",
+            "blocks: {A0: {body: relu}, "
+            + ", ".join(f"A{n}: {{body: A{n - 1}}}" for n in range(1, 50))
+            + "}",
+        ),
+        STEPS,
+    ),
+    "rounds of sums": Small(
+        net(f"{{repeat: 20000, do: {{relu: {{}}, when: $({'+'.join(['1*1'] * 45)} == 45)}}}}"),
+        "operations",
+    ),
+    "rounds that fail": Small(net("{repeat: 400000, do: [relu, {conv: 0}]}"), "at least 1"),
     "a block that calls itself": Small(net("A", "blocks: {A: {body: [A, A]}}"), "60 deep"),
     "blocks of many parameters": Small(
         net(
@@ -291,6 +327,8 @@ blocks that double; blocks of many parameters; branches that double; a concat of
 a product of thousands; shares as they are; skips within each other; skips beside each other
 one value read everywhere; a scope of many outputs; long paths again and again
 repetitions within each other; repetitions within each other and opened
+rounds of rounds of nothing; rounds that pass a value on; rounds of many values passed on
+rounds of empty branches; rounds of scopes; rounds of calls; rounds of sums
 scopes that look different; aliases of a body; variants; recipes of variants
 """
 """Those that take most of the time: they are left to the long run."""

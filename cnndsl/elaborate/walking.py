@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -25,6 +25,8 @@ MAX_STEPS = 20_000
 MAX_ROWS = 1_000_000
 AGAIN = 0.04
 """What part of a step counts in the second and later rounds of `repeat`, all of which are alike."""
+STEPS_EACH, WORK_EACH = 5, 75
+"""For how many steps and operations of a round that is so for each node that the round writes."""
 BINDINGS = 15
 """How many parameters of a block are bound in a step; each call binds its own anew."""
 
@@ -253,9 +255,14 @@ class Walking(Merging):
         shares = [meter.share for meter in meters]
         try:
             for index, row in enumerate(self.rows(node, place.env)):
+                again, written = [meter.again for meter in meters], len(self.nodes)
                 self.count(node.at.span, place)
                 env = place.env.extended(row, _origins(node, place.env, index))
                 x = self.round(node, x, replace(place, env=env.at(self.shape(x))), label)
+                self.recount(again, len(self.nodes) - written, node.at.span, place)
+                if node.is_repeat and x is None:  # the other rounds would fail like this one
+                    self.forget(place.scope)
+                    break
                 if node.is_repeat and not self.report.failed:  # what fails is not long for it
                     for meter in meters:
                         meter.share = AGAIN
@@ -263,6 +270,13 @@ class Walking(Merging):
             for meter, share in zip(meters, shares, strict=True):
                 meter.share = share
         return x
+
+    def recount(self, again: Sequence[float], nodes: int, span: Span, place: Place) -> None:
+        """After a round that wrote so many nodes: what wrote nothing counts in full."""
+        steps, work = again
+        self.steps.recount(steps, STEPS_EACH * nodes)
+        self.spend(0, span, place)
+        self.evaluator.recount(work, WORK_EACH * nodes, span)
 
     def round(self, node: syntax.For, x: Ref, place: Place, label: str) -> Ref:
         own = tuple(column.name for column in node.columns if column.name)
@@ -362,7 +376,8 @@ class Walking(Merging):
             return self.record_scope(scope, None)
         block, given = ref.block, self.given(ref, args, place, span)
         bound = len(block.params) + 2 * len(block.let)  # a value of `let` is computed, too
-        self.spend(bound / BINDINGS / self.steps.share, span, place)
+        self.steps.left -= bound / BINDINGS  # in full where rounds are repeated, too
+        self.spend(0, span, place)
         own = Env(ref.home, {}, self.shape(x), place.env.frames)
         own = self.evaluator.bind(block.params, given, place.env, own, span, block.name)
         values = public(own.locals, self.shown)

@@ -72,7 +72,7 @@ def _measured(expr: Expr, value: Value, meter: Meter) -> Value:
         fault = oversize(value)
         if fault:
             raise ExprError(fault, expr.start, expr.end)
-        meter.spend(len(value) / meter.share)  # each round of a loop has a list of its own
+        meter.spend_in_full(len(value))  # each round of a loop has a list of its own
     return value
 
 

@@ -67,11 +67,24 @@ class Meter:
     left: float = MAX_WORK
     share: float = 1.0
     """What part of the work counts: less where the same is done again and again."""
+    again: float = 0.0
+    """The work of which a part alone counted."""
 
     def spend(self, work: float) -> None:
-        self.left -= work * self.share
+        if self.share < 1:
+            self.again += work
+        self.spend_in_full(work * self.share)
+
+    def spend_in_full(self, work: float) -> None:
+        self.left -= work
         if self.left < 0:
             raise Exhausted
+
+    def recount(self, since: float, most: float) -> None:
+        """Of the work that was done again since then, what is beyond the most counts in full."""
+        beyond = max(0.0, self.again - since - most)
+        self.again -= beyond
+        self.left -= beyond * (1 - self.share)
 
 
 class Unknown(Exception):  # noqa: N818 - named for what it says
