@@ -61,9 +61,19 @@ def idle_node(node: syntax.Node) -> Iterator[tuple[str, Span, str]]:
     match node:
         case syntax.Residual(_, _, shortcut, syntax.Const(False)) if shortcut is not None:
             yield "no shortcut is added: `skip` is false", shortcut.span, "leave one of them away"
+        case syntax.Residual(at, syntax.Body(()), None | syntax.Body(())):
+            help = "write its nodes; `add: [[], []]` adds a value to itself"
+            yield "`residual` has no nodes", at.span, help
+        case syntax.Merge(
+            at, _, (syntax.Branch(implied=True), syntax.Branch(_, _, syntax.Body(())))
+        ):
+            help = "write its nodes; `concat: [[], []]` joins a value to itself"
+            yield "`dense` has no nodes", at.span, help
         case syntax.Merge(at, op, (_,)):
             help = "write its nodes without it, or give a second branch"
             yield f"`{op}` has one branch, and does nothing", at.span, help
+        case syntax.Merge(at, "split", branches) if all(map(_passes, branches)):
+            yield "`split` joins again what it shares out", at.span, "write nodes in a branch"
         case syntax.Seq(at, syntax.Body(())):
             yield "`seq` has no nodes", at.span, "leave it away"
         case syntax.For(at, columns, body):
@@ -71,6 +81,11 @@ def idle_node(node: syntax.Node) -> Iterator[tuple[str, Span, str]]:
                 yield "a loop of no rounds", at.span, "`when` leaves nodes out"
             elif not body.nodes:
                 yield "a loop without nodes", at.span, "leave it away"
+
+
+def _passes(branch: syntax.Branch) -> bool:
+    """Whether a branch keeps its value as it is, and gives it no name."""
+    return not branch.label and not branch.body.nodes
 
 
 def _no_rows(column: syntax.Arg) -> bool:

@@ -5,6 +5,7 @@ They are found before the schema, which would tell each of their parts as a mist
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ LOOPS = ("for", "repeat")
 SIDES = ("body", "shortcut", "skip")
 """What a residual holds."""
 CHOICES = ("if", "then", "else", "elif")
+_HOLDERS = ("body", "do", "seq", "dense")
+"""What takes one node without a list, beside the sides of a residual."""
 _WORDS = ("sizes", "branches", "inputs", "axis", "dim", "from")
 Path = tuple[str | int, ...]
 
@@ -65,7 +68,7 @@ def _node(path: Path, node: Mapping) -> Iterator[Misreading]:
         ):
             message, help = "residual has no nodes", "as in `residual: [{conv: 8}, relu]`"
             yield Misreading(path, entry.key.span, entry.value.span, message, help)
-        elif entry.name in CHOICES and _in_body(path):
+        elif entry.name in CHOICES and (_in_body(path) or path[-1:] == ("residual",)):
             message = f"`{entry.name}` is not written here: each node says when it stands"
             yield Misreading(path, entry.key.span, entry.key.span, message, _chosen(node))
         elif entry.name in SIDES and "residual" in node.index and _in_body(path):
@@ -76,16 +79,33 @@ def _node(path: Path, node: Mapping) -> Iterator[Misreading]:
 
 def _in_body(path: Path) -> bool:
     """Whether what stands at a path is a node: values are no mappings."""
-    return bool(path) and (isinstance(path[-1], int) or path[-1] in ("body", "do", "seq", *SIDES))
+    if len(path) > 1 and path[-2] in MERGES:  # of a label, or a number
+        return True
+    return bool(path) and (isinstance(path[-1], int) or path[-1] in (*_HOLDERS, *SIDES))
 
 
 def _chosen(node: Mapping) -> str:
-    """The node of `{if: …, then: …}` with its condition, or how one is written."""
+    """The node of `{if: …, then: …, else: …}` with its condition, or how one is written."""
     found = plain(node)
-    if set(found) == {"if", "then"} and isinstance(found["if"], str | bool):
-        whole = {"seq": found["then"], "when": found["if"]}
+    asked = found.pop("if", None)
+    whole: dict[str, Any] = {}
+    if isinstance(asked, str) and "$" in asked and not {"when", *CHOICES} & {*found}:
+        whole = {**found, "when": asked}
+    elif isinstance(asked, str | bool) and set(found) == {"then"}:
+        whole = {"seq": found["then"], "when": asked}
+    elif set(found) == {"then", "else"} and (negated := _negated(asked)):
+        sides = (("then", asked), ("else", negated))
+        whole = {"seq": [{"seq": found[side], "when": when} for side, when in sides]}
+    if whole:
         return f"`{flow(whole)}` in place of the node"
     return "give the node a `when`, as in `{conv: 8, when: $deep}` or `when: $(not deep)`"
+
+
+def _negated(asked: Any) -> str:
+    """The opposite of a condition that is one whole expression."""
+    name = re.fullmatch(r"\$([\w.]+)", asked) if isinstance(asked, str) else None
+    whole = re.fullmatch(r"\$(\([^$]*\))", asked) if isinstance(asked, str) else None
+    return f"$(not {name[1]})" if name else f"$(not {whole[1]})" if whole else ""
 
 
 def _sided(node: Mapping) -> dict[str, Any]:

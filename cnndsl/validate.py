@@ -208,6 +208,9 @@ def _remedy(word: str, node: source.Mapping, root: Located, known: list[str], fi
             return f"an argument stands within the op: `{whole}`"
     if word in ("activation", "act"):
         return nearest_key(word, node, [], lambda _: True)
+    if word in ("reshape", "view") and _makes_flat(source.plain(node.index[word].value)):
+        others = {e.name: source.plain(e.value) for e in node.entries if e.name != word}
+        return f"`{flow({'flatten': {}, **others} if others else 'flatten')}` in place of the node"
     held = [entry.name for entry in node.entries if entry.name != word]
     if not any(_names_op(name) for name in held):
         return _of_packages(word, nearest_op(word, [*known, *_blocks(root)], fits), root)
@@ -217,6 +220,14 @@ def _remedy(word: str, node: source.Mapping, root: Located, known: list[str], fi
     if own and not near.startswith("did"):
         return f"an op is a node of its own, behind this one: `- {own.split('`')[1]}`"
     return near
+
+
+def _makes_flat(sizes: Any) -> bool:
+    """Whether these are the sizes that make a value flat, without the batch's or beside it."""
+    if isinstance(sizes, dict) and len(sizes) == 1:
+        (sizes,) = sizes.values()
+    listed = sizes if isinstance(sizes, list) else [sizes]
+    return -1 in listed and len(listed) <= 2
 
 
 def _of_packages(word: str, near: str, root: Located) -> str:

@@ -191,15 +191,25 @@ def _note(weights: Any) -> str:
 # --- files ---------------------------------------------------------------------------------------
 
 
+_TAKEN = (
+    "name a file (.pth, .pt, .safetensors), or `torchvision:NAME`, as in "
+    "`torchvision:IMAGENET1K_V1`"
+)
+_OTHERS = {
+    ".yaml": "a spec",
+    ".yml": "a spec",
+    ".py": "source",
+    ".onnx": "an ONNX file",
+    ".pt2": "an exported program",
+}
+"""Files of networks that are no state dicts, by their endings."""
+
+
 def read(path: Path) -> dict[str, Tensor]:
     """The state dict of a file, read without running any code that it may hold."""
     if not path.is_file():
         what = "is no file" if path.exists() else "does not exist"
-        raise WeightsError(
-            f"{path} {what}",
-            "name a file (.pth, .pt, .safetensors), or `torchvision:NAME`, as in "
-            "`torchvision:IMAGENET1K_V1`",
-        )
+        raise WeightsError(f"{path} {what}", _TAKEN)
     try:
         path.open("rb").close()
     except OSError as e:
@@ -245,6 +255,8 @@ def renamed(found: Mapping[str, Tensor], wanted: Mapping[str, Any]) -> dict[str,
 
 def _unreadable(path: Path, error: Exception) -> WeightsError:
     """What a failure of the readers says about the file."""
+    if path.suffix in _OTHERS:
+        return WeightsError(f"{path} is {_OTHERS[path.suffix]}, no state dict", _TAKEN)
     told = str(error)
     held = re.search(r"GLOBAL ([\w.]+)", told)
     if held or "TorchScript" in told:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from following import INPUT, followed, told
+from following import INPUT, follow, followed, told
 from torch.nn import functional
 
 import cnndsl
@@ -217,6 +217,60 @@ def test_a_condition_is_when(word: str, tmp_path: Path) -> None:
         (error,) = told(f"{INPUT}body: [{node}]\n", tmp_path)
         assert "`{conv: 8, when: $deep}`" in error.help
     assert not told(f"{INPUT}body: [{{concat: {{then: relu}}}}]\n", tmp_path)  # a label
+
+
+CHOSEN = {
+    "{if: $deep, then: {conv: 4}}": "{conv: 4, when: $deep}",
+    "{if: $deep, then: [{conv: 4}, relu]}": "{seq: [{conv: 4}, relu], when: $deep}",
+    "{if: $deep, conv: 4}": "{conv: 4, when: $deep}",
+    "{if: $deep, then: {conv: 4}, else: {conv: 8}}": "{conv: $(4 if deep else 8)}",
+    "{if: $(n > 2), then: [bn], else: [relu, bn]}": "{seq: [{relu: , when: $(n < 3)}, bn]}",
+}
+"""A choice as other languages write it, and a node that does the same."""
+PLACES = [
+    "body:\n  - NODE\n",
+    "body: [{residual: NODE}]\n",
+    "body: [{residual: {body: NODE}}]\n",
+    "body: [{dense: NODE}]\n",
+    "body: [{dense: [relu, NODE]}]\n",
+    "body: [{seq: NODE}]\n",
+    "body: [{repeat: 2, do: NODE}]\n",
+    "body: [relu]\noutputs: {o: {body: NODE}}\n",
+    "blocks: {B: {body: NODE}}\nbody: [B]\n",
+    *(f"body: [{{{op}: [NODE, {{conv: 4}}]}}]\n" for op in ("concat", "add", "mul", "split")),
+    *(f"body: [{{{op}: {{a: NODE, b: {{conv: 4}}}}}}]\n" for op in ("concat", "add", "split")),
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("node", CHOSEN)
+def test_a_choice_is_one_message_wherever_a_node_stands(
+    place: str, node: str, tmp_path: Path
+) -> None:
+    head = "input: [4, 8, 8]\nparams: {deep: true, n: 3}\n"
+    (error,) = told(head + place.replace("NODE", node), tmp_path)
+    assert "each node says when it stands" in error.message
+    found = re.search(r"`(.*)` in place of the node", error.help)
+    assert found
+    costs = []
+    for whole in (found[1], CHOSEN[node]):
+        path = tmp_path / "net.yaml"
+        text = head + place.replace("NODE", whole)
+        path.write_text(text)
+        with suppress(SpecError):  # where the branches do not fit, neither does
+            costs.append(cnndsl.cost(cnndsl.check(path)).params)
+    assert not costs or len(costs) == 2
+    assert len({*costs}) <= 1
+
+
+@pytest.mark.parametrize("word", ["view", "reshape"])
+@pytest.mark.parametrize("sizes", ["-1", "[-1]", "{shape: [-1]}", "[-1, 192]", "[8, -1]"])
+@pytest.mark.parametrize("more", ["", ", name: flat", ", shape: [192]"])
+def test_sizes_that_make_flat_are_flatten(word: str, sizes: str, more: str, tmp_path: Path) -> None:
+    text = f"input: [3, 8, 8]\nbody:\n  - {{{word}: {sizes}{more}}}\n  - {{linear: 4}}\n"
+    (error,) = told(text, tmp_path)
+    assert "flatten" in error.help
+    assert not told(follow(text, error), tmp_path)
 
 
 @pytest.mark.parametrize("flat", ["flatten", "global_avg_pool"])

@@ -236,6 +236,7 @@ def test_what_cannot_act(text: str, expected: list[str], told: Told) -> None:
 
 # Nodes that do nothing as they are written.
 
+EMPTY = ("[]", "{body: []}", "{body: [], shortcut: []}", "{body: [], skip: false}")
 ON = "input: [4, 8, 8]\nparams: {n: 0, l: [1]}\nlet: {m: $(n + sum(l))}\n"
 
 
@@ -261,6 +262,16 @@ ON = "input: [4, 8, 8]\nparams: {n: 0, l: [1]}\nlet: {m: $(n + sum(l))}\n"
         ("{split: [relu]}", "36 `split` has one branch, and does nothing"),
         ("{add: [relu, {tanh: , when: $(n > 0)}]}", ""),
         ("{dense: relu}, {residual: relu}", ""),
+        *((f"{{residual: {body}}}", "36 `residual` has no nodes") for body in EMPTY),
+        ("{residual: {body: [], shortcut: relu}}", ""),
+        ("{residual: {body: relu, shortcut: []}}", ""),
+        ("{residual: {relu: , when: $(n > 0)}}", ""),
+        ("{dense: []}", "36 `dense` has no nodes"),
+        ("{dense: [], name: y}", "36 `dense` has no nodes"),
+        ("{split: [[], []]}", "36 `split` joins again what it shares out"),
+        ("{split: [[]]}", "36 `split` has one branch, and does nothing"),
+        ("{split: [[], relu]}, {split: {p: [], q: []}}", ""),
+        ("{concat: [[], []]}, {add: [[], []]}, {mul: {a: [], b: []}}", ""),
     ],
 )
 def test_nodes_that_do_nothing(node: str, expected: str, told: Told) -> None:

@@ -385,6 +385,18 @@ def test_other_files(content: bytes, ending: str, spec: Path, tmp_path: Path) ->
     assert_refused(spec, path, "is damaged, incomplete, or no checkpoint")
 
 
+@pytest.mark.parametrize(
+    ("ending", "what"),
+    [("yaml", "a spec"), ("yml", "a spec"), ("py", "source"), ("onnx", "an ONNX file")],
+)
+def test_files_of_networks_that_are_no_weights(
+    ending: str, what: str, spec: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / f"net.{ending}"
+    path.write_bytes(spec.read_bytes())
+    assert_refused(spec, path, f"is {what}, no state dict")
+
+
 @pytest.mark.parametrize("form", ["zip", "legacy", "safetensors"])
 def test_truncated_files(form: str, spec: Path, saved: dict[str, Tensor], tmp_path: Path) -> None:
     """Wherever a file ends too early; within a name, it seems to hold an object of that name."""
