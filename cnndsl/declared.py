@@ -4,9 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Related, Report, Span, suggest, typo
+
+TYPES = ("int", "float", "bool", "str", "list", "block")
+_OTHERS = {
+    "integer": "int",
+    "number": "float",
+    "double": "float",
+    "boolean": "bool",
+    "string": "str",
+    "text": "str",
+    "tuple": "list",
+    "array": "list",
+    "module": "block",
+}
+"""Types as others call them."""
+
+
+@lru_cache(1_000)
+def type_meant(word: str) -> str:
+    """The type of parameters that a word stands for, misspelt or as others call it; or ""."""
+    lower = word.lower()
+    if lower in TYPES or lower in _OTHERS:
+        return _OTHERS.get(lower, lower)
+    return next((one for one in TYPES if len(one) > 2 and typo(word, one)), "")
 
 
 @dataclass(eq=False)

@@ -13,7 +13,7 @@ from itertools import chain, pairwise
 from types import MappingProxyType
 
 from cnndsl import syntax
-from cnndsl.declared import Unknown, Written, renamed, tell_unknown
+from cnndsl.declared import Unknown, Written, renamed, tell_unknown, type_meant
 from cnndsl.diagnostics import MAX_ERRORS, Diagnostic, Related, Report, Span
 from cnndsl.expr import KEYWORDS, Expr, attributes, items_read, names
 from cnndsl.hints import nearest_op
@@ -241,7 +241,12 @@ class _Checker:
     def block_value(self, term: syntax.Term) -> None:
         """A block that a parameter is given, by its name."""
         if isinstance(term, syntax.Const) and isinstance(term.value, str):
-            self.block(*qualified(term.value), term.span)
+            meant = "" if term.value in self.spec.blocks else type_meant(term.value)
+            if meant and not self.report.full:
+                message, help = f"unknown block `{term.value}`", f"did you mean `{meant}`?"
+                self.report.error("name", message, term.span, help)
+            else:
+                self.block(*qualified(term.value), term.span)
 
     def let(self, lets: tuple[syntax.Arg, ...], known: Known, block: str = "") -> Known:
         known = dict(known)

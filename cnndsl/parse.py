@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cnndsl import syntax
+from cnndsl.declared import TYPES
 from cnndsl.diagnostics import Related, Report, Span, suggest
 from cnndsl.expr import FUNCTIONS, Expr, ExprError, UnknownFunction, template
 from cnndsl.packages import required
@@ -21,7 +22,6 @@ from cnndsl.words import BLOCK, normal, qualified
 ATTRIBUTES = ("name", "when", "from", "shape", "note")
 COMPANIONS = {"for": ("do",), "repeat": ("do",), "use": ("with",)}
 MERGES = ("concat", "add", "mul", "split")
-TYPES = ("int", "float", "bool", "str", "list", "block")
 
 
 def parse(root: Mapping, path: Path | None, bad: frozenset[Span], report: Report) -> syntax.Spec:

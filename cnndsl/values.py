@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from cnndsl import syntax
+from cnndsl.declared import type_meant
 from cnndsl.diagnostics import Diagnostic, Frame, Related, Report, Span, suggest
 from cnndsl.expr import (
     Exhausted,
@@ -127,6 +128,9 @@ class Evaluator:
 
     report: Report
     meter: Meter = field(default_factory=Meter)
+    texts: dict[Span, str] = field(default_factory=dict)
+    """Texts that are defaults, and that calls gave another type, or that read as a misspelt type:
+    the remedy, if there is one."""
 
     @property
     def exhausted(self) -> bool:
@@ -192,7 +196,7 @@ class Evaluator:
         """
         span = term.span.inside(term.text, fault.start, fault.end)
         help, found = fault.help, read(term, env, fault)
-        if found and not isinstance(fault, UnknownName) and mend(found.value):
+        if found and not isinstance(fault, UnknownName) and self.remedy(found):
             self.miswritten("expression", fault.message, found, span, env)
         if isinstance(fault, UnknownName):
             if env.home.spec.open:
@@ -235,7 +239,7 @@ class Evaluator:
         """
         where = written(term, env, path)
         reads = reader(term, path)
-        if mend(where.value):
+        if self.remedy(where):
             self.miswritten(code, message, where, reads, env, more)
         elsewhere = not term.span.covers(where.span)
         related = (Related("read", reads),) if elsewhere else ()
@@ -260,7 +264,7 @@ class Evaluator:
         place = where.related[-1].span if where.related else where.span
         if not self.report.is_wrong(place):
             related = () if reads.covers(place) else (Related("read", reads),)
-            help = mend(where.value)
+            help = self.remedy(where)
             self.report.error(code, message, place, help, env.frames, (*related, *more))
             self.report.accuse(place)
         raise Poison from None
@@ -281,16 +285,41 @@ class Evaluator:
             message = f"{what} takes {WORDS[kind]}, found {show(value)}"
             self.wrong("type", message, term, env, mend(value))
 
-    def mistyped(self, param: syntax.Param, value: Any, term: syntax.Term) -> None:
-        """Report a type whose name is misspelt: it reads as a text, and is given another value."""
-        default = param.default
-        if not isinstance(default, syntax.Const):
-            return
-        help = suggest(str(default.value), [kind for kind in WORDS if kind != "any"])
-        if help.startswith("did"):
-            told = f"`{default.value}` is no type, and `{param.name}` is given {show(value)}"
+    def remedy(self, where: Written) -> str:
+        """What a text was meant as, where that is another value or a type."""
+        place = where.related[-1].span if where.related else where.span
+        return self.texts.get(place) or mend(where.value)
+
+    def argument(self, param: syntax.Param, term: syntax.Term, env: Env, given: bool) -> Any:
+        """The value of a parameter, of its type."""
+        value, default = self.value(term, env), param.default
+        if param.type == "str" and isinstance(default, syntax.Const):
+            if meant := type_meant(default.value):
+                self.texts.setdefault(default.span, f"did you mean `{meant}`?")
+            if given and not isinstance(value, str):
+                self.mistyped(param.name, value, default, term, env)
+            if not given and self.texts.get(default.span) == "":
+                raise Poison  # a call was told, that gives another type
+        return self.converted(value, term, env, param.type, f"`{param.name}`")
+
+    def mistyped(
+        self, name: str, value: Any, default: syntax.Const, term: syntax.Term, env: Env
+    ) -> NoReturn:
+        """Report a value that is no text, of a parameter whose default is one, once.
+
+        A default that reads as a misspelt type is told itself.
+        """
+        if self.report.is_wrong(default.span):
+            raise Poison
+        self.report.accuse(default.span)
+        help = self.texts.setdefault(default.span, "")
+        if help:
+            told = f"`{default.value}` is no type, and `{name}` is given {show(value)}"
             self.report.error("type", told, default.span, help, (), (Related("given", term.span),))
             raise Poison
+        told = f"`{name}` takes text, found {show(value)}"
+        related = (Related("the default is set", default.span),)
+        self.wrong("type", told, term, env, mend(value), more=related)
 
     def let(self, lets: tuple[syntax.Arg, ...], env: Env) -> Env:
         """The names with the named values, each seeing those before it."""
@@ -332,13 +361,20 @@ class Evaluator:
                     self.report.error("argument", message, at or param.span, help, caller.frames)
                     raise Poison
                 origins[param.name] = Origin(term, env, given=arg is not None)
-                value = self.value(term, env)
-                if arg and param.type == "str" and not isinstance(value, str):
-                    self.mistyped(param, value, term)
-                values[param.name] = self.converted(value, term, env, param.type, f"`{param.name}`")
+                if _is_no_block(param, own.home):
+                    raise Poison  # told by the check of names
+                values[param.name] = self.argument(param, term, env, given=arg is not None)
             except Poison:
                 values[param.name] = MISSING
         return own
+
+
+def _is_no_block(param: syntax.Param, home: Home) -> bool:
+    """Whether the default reads as a block that does not exist, and was meant as a type."""
+    name = param.default.value if isinstance(param.default, syntax.Const) else None
+    if param.type != "block" or not isinstance(name, str) or name in home.spec.blocks:
+        return False
+    return bool(type_meant(name))
 
 
 def filled(value: Any) -> str:

@@ -268,3 +268,51 @@ def test_a_variant_named_misspelt_is_told_where_it_is_named(naming: str, tmp_pat
     wrong = naming.replace("small", "smal", 1)
     errors = told(f"{text}{other}{wrong}body: [{{conv: $w}}]\n", tmp_path)
     assert [(error.span.line, error.help) for error in errors] == [(6, "did you mean `small`?")]
+
+
+TYPES = {
+    "int": ("itn", "integer", "Int", "inn", "INTEGER"),
+    "float": ("flaot", "number", "Float", "double", "floot"),
+    "bool": ("boool", "boolean", "Bool", "bolo"),
+    "list": ("lisst", "List", "array", "tuple", "lits"),
+}
+"""Types of parameters, with what is typed for them."""
+READ = {"int": "conv: $p", "float": "dropout: $p", "bool": "conv: 3, when: $p"}
+READ |= {"list": "for: {k: $p}, do: {conv: $k}"}
+VALUES = {"int": "3", "float": "0.3", "bool": "true", "list": "[3]"}
+CALLS = ["B: {}", "B: {}", "B: {p: VALUE}", "B: {p: VALUE}"]
+
+
+@pytest.mark.parametrize(("meant", "typed"), [(t, w) for t, words in TYPES.items() for w in words])
+@pytest.mark.parametrize("turn", [0, 2])
+def test_a_type_that_is_misspelt_is_told_once(
+    meant: str, typed: str, turn: int, tmp_path: Path
+) -> None:
+    """A misspelt type is a text, a default: whatever reads it or gives another value follows."""
+    calls = ", ".join(f"{{{call}}}" for call in [*CALLS[turn:], *CALLS[:turn]])
+    block = f"blocks: {{B: {{params: {{p: {typed}}}, body: [{{{READ[meant]}}}]}}}}\n"
+    text = f"input: [3, 8, 8]\n{block}body: [{calls}]\n".replace("VALUE", VALUES[meant])
+    (error,) = told(text, tmp_path)
+    assert (error.span.line, error.span.column) == (2, block.index(typed) + 1)
+    assert error.help == f"did you mean `{meant}`?"
+    repaired = follow(text, error)
+    left = told(repaired, tmp_path)
+    assert {e.message for e in left} == {"B needs a value for `p`"}
+    assert not told(repaired.replace("B: {}", f"B: {{p: {VALUES[meant]}}}"), tmp_path)
+
+
+@pytest.mark.parametrize("value", ["3", "true", "[3]", "null"])
+@pytest.mark.parametrize("turn", [0, 1, 2, 3])
+def test_a_text_that_is_no_type_is_told_once(value: str, turn: int, tmp_path: Path) -> None:
+    calls = ", ".join(f"{{{call}}}" for call in [*CALLS[turn:], *CALLS[:turn]])
+    block = "blocks: {B: {params: {p: zzz}, body: [{conv: $p}]}}\n"
+    text = f"input: [3, 8, 8]\n{block}body: [{calls}]\n".replace("VALUE", value)
+    (error,) = told(text, tmp_path)
+    assert 2 in {error.span.line, *(place.span.line for place in error.places)}
+
+
+def test_texts_that_are_read_as_texts_are_no_types(tmp_path: Path) -> None:
+    words = [word for typed in TYPES.values() for word in typed if word.islower()]
+    params = ", ".join(f"p{i}: {word}" for i, word in enumerate(words))
+    nodes = ", ".join(f"{{relu: , when: $(p{i} == 'x')}}" for i in range(len(words)))
+    assert not told(f"input: [3, 8, 8]\nparams: {{{params}}}\nbody: [{nodes}, relu]\n", tmp_path)
