@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cnndsl.elaborate import MAX_STEPS, Request, elaborate
 from cnndsl.elaborate.reaching import layers_of
 from cnndsl.expect import confirm
 from cnndsl.expr import Exhausted, Meter
+from cnndsl.flow import flow
 from cnndsl.graph import Graph
 from cnndsl.load import find, load
 from cnndsl.names import check_given
@@ -41,7 +43,7 @@ def check(
     Raises SpecError, with every mistake that was found, where the network does not hold.
     """
     given = [python_arg(name, value) for name, value in (params or {}).items()]
-    shape = None if input is None else python_term("input", list(input))
+    shape = None if input is None else python_input(input)
     return check_terms(str(spec), variant, given, shape)
 
 
@@ -137,7 +139,8 @@ def check_request(spec: syntax.Spec, request: Request, report: Report) -> None:
     if spec.open:
         return
     if request.variant and request.variant not in spec.variants:
-        span = Span(Source("variant", request.variant), 1, 1, 1, len(request.variant) + 1)
+        given = Source("variant", request.variant, "--variant")
+        span = Span(given, 1, 1, 1, len(request.variant) + 1)
         help = suggest(request.variant, list(spec.variants)) or "it has no variants"
         if any(d.code == "name" and d.help == help for d in report.told):
             report.raise_errors()  # it was told within the file, where it stands too
@@ -166,12 +169,12 @@ def tell_twice(given: Sequence[tuple[str, Span]], report: Report) -> None:
 
 def written(text: str, flag: str, report: Report) -> tuple[str, Span, source.Located]:
     """`NAME=VALUE` as given to a flag: the name, its place, and the value in YAML."""
-    name, equals, value = text.partition("=")
-    span = Span(Source(flag, text), 1, 1, 1, len(name) + 1)
+    name, equals, _ = text.partition("=")
+    given = Source(flag, text)
+    span = Span(given, 1, 1, 1, len(name) + 1)
     if not equals or not name:
         report.error("argument", f"`{text}` is not NAME=VALUE", span)
-    # The value keeps its columns in the flag's text: the name before it reads as white space.
-    located = source.read(Source(flag, " " * (len(name) + 1) + value), report)
+    located = source.read(given, report, len(name) + 1)
     return normal(name), span, located or source.Scalar(None, span)
 
 
@@ -225,15 +228,26 @@ def schema_for(spec: str | None) -> dict[str, Any]:
 
 
 def python_arg(name: str, value: Any) -> syntax.Arg:
-    term = python_term(name, value)
-    return syntax.Arg(normal(name), term.span, term)
+    """A value given in Python to a parameter; raises SpecError."""
+    given = Source("params", f"{name}={_spelled(value)}", "--set")
+    key = Span(given, 1, 1, 1, max(1, len(name)) + 1)
+    return syntax.Arg(normal(name), key, _python_term(name, value, given, len(name) + 2))
 
 
-def python_term(name: str, value: Any) -> syntax.Term:
-    """A value given in Python, placed at the name of its parameter; raises SpecError."""
-    span = Span(Source(name, repr(value)), 1, 1, 1, len(repr(value)) + 1)
+def python_input(sizes: Sequence[int]) -> syntax.Term:
+    """A shape given in Python; raises SpecError."""
+    given = Source("input", _spelled(list(sizes)), "--input")
+    return _python_term("input", list(sizes), given, 1)
+
+
+def _python_term(name: str, value: Any, given: Source, column: int) -> syntax.Term:
+    """A value given in Python, as it is spelled at a column; `name` is what it is called."""
+    span = Span(given, 1, column, 1, column + max(1, len(_spelled(value))))
     if isinstance(value, list | tuple):
-        return syntax.Terms(tuple(python_term(name, item) for item in value), span)
+        columns = accumulate((len(_spelled(item)) + 2 for item in value), initial=column + 1)
+        items = zip(value, columns, strict=False)
+        terms = (_python_term(name, item, given, start) for item, start in items)
+        return syntax.Terms(tuple(terms), span)
     report = Report()
     if isinstance(value, Mapping):
         term = parse_term(source.Mapping((), span), report, name)
@@ -243,3 +257,11 @@ def python_term(name: str, value: Any) -> syntax.Term:
         return syntax.Const(value, span)
     report.raise_errors()
     return term
+
+
+def _spelled(value: Any) -> str:
+    """A value given in Python as a flag would give it, on one line."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_spelled, value))}]"
+    shown = flow(dict(value) if isinstance(value, Mapping) else value)
+    return shown if shown.isprintable() else repr(value)

@@ -33,6 +33,8 @@ class Source:
 
     path: str
     text: str = field(repr=False)
+    flag: str = ""
+    """What the command line calls a value that is given to a function in Python."""
 
     @cached_property
     def lines(self) -> list[str]:
@@ -83,6 +85,12 @@ class Span:
             span = span.origin
         return span
 
+    @property
+    def by_flag(self) -> Span:
+        """The same place, of a value given in Python, as the command line calls it."""
+        flag = self.source.flag
+        return replace(self, source=replace(self.source, path=flag)) if flag else self
+
     def __str__(self) -> str:
         return f"{self.source.path}:{self.line}:{self.column}"
 
@@ -127,6 +135,12 @@ class Diagnostic:
         """The other places that the message is about, and where each alias was defined."""
         own = (Related("defined", self.span.root),) if self.span.origin else ()
         return (*own, *(r for r in self.related if r.span != self.span))
+
+    @property
+    def by_flag(self) -> Diagnostic:
+        """The same message for a user of the command line."""
+        related = tuple(replace(place, span=place.span.by_flag) for place in self.related)
+        return replace(self, span=self.span.by_flag, related=related)
 
     def to_json(self) -> dict[str, Any]:
         return {

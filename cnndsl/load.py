@@ -36,7 +36,7 @@ class Target:
         asked = "" if self.of_file else self.variant
         if variant and asked and normal(variant) != normal(asked):
             message = f"two variants are asked for, `{self.variant}` and `{variant}`"
-            span = Span(Source("variant", variant), 1, 1, 1, len(variant) + 1)
+            span = Span(Source("variant", variant, "--variant"), 1, 1, 1, len(variant) + 1)
             report.error("argument", message, span, "leave one of them away")
         return Target(self.path, variant or self.variant)
 

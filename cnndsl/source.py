@@ -109,8 +109,12 @@ def read_bytes(data: bytes, shown: str, report: Report) -> Located | None:
     return read(Source(shown, text.replace("\r\n", "\n")), report)
 
 
-def read(source: Source, report: Report) -> Located | None:
-    """Parse one YAML document; returns nothing where it has no usable value."""
+def read(source: Source, report: Report, start: int = 0) -> Located | None:
+    """Parse one YAML document; returns nothing where it has no usable value.
+
+    The first `start` characters of the source are not read.
+    """
+    text = " " * start + source.text[start:]
     forbidden = _FORBIDDEN.search(source.text)
     if forbidden:
         message = f"the character U+{ord(forbidden[0]):04X} is not allowed in YAML"
@@ -123,7 +127,7 @@ def read(source: Source, report: Report) -> Located | None:
         return None
     try:
         reader = _Reader(source, report)
-        for event in yaml.parse(source.text, Loader=_Loader):
+        for event in yaml.parse(text, Loader=_Loader):
             reader.take(event)
         return None if reader.broken else reader.root
     except _TooMuch as e:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import cnndsl
 from cnndsl import SpecError
+from cnndsl.cli import app
 
 # The one file that sets `top` wrong, and what reads it first
 LEAVES = {
@@ -84,3 +86,60 @@ def test_a_value_of_the_request_is_told_there(tmp_path: Path) -> None:
     (error,) = errors_of(tmp_path, text, params={"top": "wrong"})
     assert error.span.source.path != str(tmp_path / "net.yaml")
     assert [place.words for place in error.places] == ["read"]
+
+
+GIVEN = {
+    "width=zzz": {"width": "zzz"},
+    "width=2.5": {"width": 2.5},
+    "width=true": {"width": True},
+    "width=null": {"width": None},
+    "width=[3, a]": {"width": [3, "a"]},
+    "widht=3": {"widht": 3},
+    "depths=[1, [2, -3]]": {"depths": [1, [2, -3]]},
+    "depths=[1, zzz]": {"depths": (1, "zzz")},
+    "width=$(3 * wide)": {"width": "$(3 * wide)"},
+    "depths=[1, $wide]": {"depths": [1, "$wide"]},
+    "width=0": {"width": 0},
+}
+"""A value as the command line gives it, and as Python does."""
+GIVEN_TO = (
+    "params: {width: 8, depths: [1, 2]}\ninput: [1, 8, 8]\nname: net\nbody:\n"
+    "  - {for: {k: $depths}, do: {conv: $k}}\n  - {conv: $width}\n"
+)
+
+
+def printed(args: list[str]) -> str:
+    done = CliRunner().invoke(app, args)
+    assert done.exit_code == 1
+    return done.stderr.partition("\n\n")[0].partition("\n1 error")[0]
+
+
+@pytest.mark.parametrize("flag", GIVEN)
+def test_python_and_every_command_name_a_given_value_alike(flag: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    (error,) = errors_of(tmp_path, GIVEN_TO, params=GIVEN[flag])
+    assert error.span.source.path == "params"
+    assert f"    1 | {flag}\n" in str(error)
+    told = printed(["build", str(path), "--check-shapes", "--set", flag])
+    assert told.startswith(f"--set:1:{error.span.column}: ")
+    assert f"    1 | {flag}\n" in told
+    assert told.strip() == str(error).replace("params:1:", "--set:1:")
+    assert printed(["train", str(path), "--data", "digits", "--set", flag]) == told
+
+
+def test_a_variant_is_named_as_it_is_given(tmp_path: Path) -> None:
+    (error,) = errors_of(tmp_path, GIVEN_TO, variant="zzz")
+    assert str(error).startswith("variant:1:1: error[name]: net has no variant `zzz`")
+    path = str(tmp_path / "net.yaml")
+    for args in (["build", path], ["draw", path], ["train", path, "--data", "digits"]):
+        told = printed([*args, "--variant", "zzz"])
+        assert told.startswith("--variant:1:1: error[name]: net has no variant `zzz`")
+
+
+def test_a_shape_is_named_as_it_is_given(tmp_path: Path) -> None:
+    (error,) = errors_of(tmp_path, GIVEN_TO, input=[1, 0, 8])
+    assert str(error).startswith("input:1:5: error[value]: a shape is a list of positive")
+    path = str(tmp_path / "net.yaml")
+    for args in (["build", path], ["train", path, "--data", "digits"]):
+        told = printed([*args, "--input", "1,0,8"])
+        assert told.startswith("--input:1:")

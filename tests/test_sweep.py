@@ -286,7 +286,7 @@ def test_candidates_that_do_not_check_are_left_out(net: Path) -> None:
     done = sweep("net.yaml", "--set", "width=4,0", "--dry-run")
     assert done.exit_code == 0
     (told,) = [line for line in done.stdout.splitlines() if "width 0" in line]
-    assert told.lstrip().startswith("width 0: width:1:1: conv.out: "), "the value that is swept"
+    assert told.lstrip().startswith("width 0: --set:1:7: conv.out: "), "the value that is swept"
     assert told.endswith(", read at net.yaml:7:23"), "and what reads it"
     none = sweep("net.yaml", "--set", "width=0,-1")
     assert none.exit_code == 1

@@ -26,7 +26,8 @@ def told(failure: Failure | None = None, beside: Beside | None = None) -> Iterat
     end with exit code 1."""
     try:
         yield
-    except SpecError as e:
+    except SpecError as error:
+        e = SpecError(tuple(d.by_flag for d in error.diagnostics), error.reached)
         if failure:
             print(json.dumps(failure(e), indent=2))
         else:

@@ -40,7 +40,7 @@ def fit(job: Job, candidate: Candidate) -> Fitted:
     except TrainError as e:
         raise UnfitError(e.message) from e
     except SpecError as e:
-        first = next(d for d in e.diagnostics if d.severity == "error")
+        first = next(d.by_flag for d in e.diagnostics if d.severity == "error")
         places = "".join(f", {place.words} at {place.span}" for place in first.related)
         raise UnfitError(f"{first.span}: {first.message}{places}", e) from e
 

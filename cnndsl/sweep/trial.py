@@ -79,7 +79,7 @@ def run_trial(trial: Trial, tell: Tell, bar: bool = False) -> Outcome:
     except TrainError as e:
         return watch.failed(e.message)
     except SpecError as e:
-        first = next(d for d in e.diagnostics if d.severity == "error")
+        first = next(d.by_flag for d in e.diagnostics if d.severity == "error")
         return watch.failed(f"{first.span}: {first.message}")
     except (Stopped, KeyboardInterrupt):
         raise

@@ -87,7 +87,7 @@ def _recheck(spec: str | Path, variant: str | None, aimed: Target, facts: Facts)
         first = next(d for d in e.diagnostics if d.severity == "error")
         larger = ",".join(map(str, (aimed.input[0], *(2 * side for side in aimed.size))))
         help = f"another size, as in `--input {larger}`, or `size:` under `train:`, may fit"
-        given = first.span.source.path  # a value that no file holds stands at its parameter
+        given = first.span.source.text.partition("=")[0] if first.span.source.flag else ""
         if given in aimed.params:
             help = f"`{given}` is {aimed.params[given]!r}, from `params:` of `train:` or the data"
         raise TrainError(
