@@ -136,11 +136,11 @@ def name_end(text: str, start: int) -> int:
 _TWINS = {
     letter: twin
     for letters, twins in (
-        ("аеорсухѕіјһԁԛԝӏ", "aeopcyxsijhdqwl"),  # Cyrillic
-        ("АВЕЅІЈКМНОРСТУХԌԚԜ", "ABESIJKMHOPCTYXGQW"),
-        ("ανοριγσ", "avopiyo"),  # Greek
-        ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX"),
-        ("օոսհցզՕՍ", "onuhgqOU"),  # Armenian
+        ("аеорсухѕіјһԁԛԝӏѵѡү", "aeopcyxsijhdqwlvwy"),  # Cyrillic
+        ("АВЕЅІЈКМНОРСТУХԌԚԜѴҮӀ", "ABESIJKMHOPCTYXGQWVYl"),
+        ("ανοριγσυϳ", "avopiyouj"),  # Greek
+        ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧͿ", "ABEZHIKMNOPTYXJ"),
+        ("օոսհցզաՕՍՏ", "onuhgqwOUS"),  # Armenian
         ("ıɑɡ", "iag"),  # Latin beyond ASCII
         ("ニロカエトハタヘー", "二口力工卜八夕へ一"),  # kana, Han
     )
