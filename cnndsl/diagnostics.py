@@ -33,7 +33,7 @@ class Source:
 
     path: str
     text: str = field(repr=False)
-    flag: str = ""
+    flag: str = field(default="", repr=False)
     """What the command line calls a value that is given to a function in Python."""
 
     @cached_property

@@ -62,8 +62,22 @@ _ARGUMENTS = {
     "scale": "scale_factor",
     "negative_slope": "alpha slope",
     "norm": "norm_type",
+    "from": "input inputs src bottom",
+    "name": "id label",
+    "note": "comment remark",
+    "shape": "output_shape out_shape",
+    "body": "layers model network net architecture nodes forward",
+    "params": "parameters hyperparameters hparams",
+    "blocks": "modules",
+    "about": "description",
 }
-"""Arguments of ops, with what others call them."""
+"""Keys, with what others call them."""
+
+_INFERRED = (
+    *("in_channels", "in_features", "num_features", "num_channels", "normalized_shape"),
+    *("input_dim", "input_channels"),
+)
+"""Arguments in other libraries that the input gives here."""
 
 _SCHEMES: dict[str, Any] = {
     "he_normal": {"kaiming_normal": {"mode": "fan_in", "nonlinearity": "relu"}},
@@ -131,6 +145,8 @@ def nearest_key(word: str, holder: source.Mapping, known: Collection[str], fits:
     """The key that is meant by an unknown one, whose value must be of the right kind for it."""
     value = source.plain(holder.index[word].value)
     free = sorted(set(known) - set(holder.index))
+    if not_needed := _not_needed(word, value, known):
+        return not_needed
     other = _by_other_name(_ARGUMENTS, word)
     if other in free:
         return f"did you mean `{other}`?"
@@ -141,6 +157,20 @@ def nearest_key(word: str, holder: source.Mapping, known: Collection[str], fits:
     near = nearest(word, free, fits)
     taken = "" if near.startswith("did") else suggest(word, sorted(set(known) & set(holder.index)))
     return f"`{taken.split('`')[1]}` stands here already" if taken.startswith("did") else near
+
+
+def _not_needed(word: str, value: Any, known: Collection[str]) -> str:
+    """What is said of an argument of PyTorch's that an op here does without."""
+    if word in _INFERRED:
+        return "leave it away: it is inferred from the input"
+    if word == "inplace":
+        return "leave it away: what is done in place is decided when the network is compiled"
+    side = word.removesuffix("_dim")
+    if side in ("start", "end") and side in known and word != side:
+        counted = "dimensions are counted without the batch"
+        whole = isinstance(value, int) and value > 1
+        return f"{counted}: `{side}: {value - 1}`" if whole else f"leave it away: {counted}"
+    return ""
 
 
 def scheme_of(word: str, value: Any = None) -> str:

@@ -309,6 +309,8 @@ _PLAIN = ("body", "do", "shortcut", "expect", "blocks", "variants", "outputs")
 
 def _hint(error: Any, path: list[str | int], root: Located) -> str:
     """The remedy for a value of another type than is taken."""
+    if _words(error) == "a mapping of arguments":
+        return "its arguments have names: write `{}` where none is given"
     if path[-1:] == ["padding"] and error.instance == "same":
         return pool_hint(source.plain(source.locate(root, iter(path[:-1]))))
     if path[-1:] == ["name"] and "." in str(error.instance):

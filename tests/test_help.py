@@ -273,6 +273,92 @@ def test_sizes_that_make_flat_are_flatten(word: str, sizes: str, more: str, tmp_
     assert not told(follow(text, error), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("node", "left"),
+    [
+        ("{conv: {in_channels: 3, out: 8}}", "{conv: {out: 8}}"),
+        ("{conv_transpose: {out: 8, in_channels: 3, kernel: 2}}", ""),
+        ("{linear: {in_features: 192, out: 8, last_dim: true}}", ""),
+        ("{bn: {num_features: 3}}", "bn"),
+        ("{group_norm: {groups: 3, num_channels: 3}}", ""),
+        ("{layer_norm: {normalized_shape: [3, 8, 8]}}", ""),
+        ("{relu: {inplace: true}}", "relu"),
+        ("{dropout: {p: 0.1, inplace: true}}", "{dropout: 0.1}"),
+        ("{flatten: {start_dim: 1}}", "flatten"),
+        ("{flatten: {end_dim: -1}}", "flatten"),
+    ],
+)
+def test_arguments_that_are_not_needed(node: str, left: str, tmp_path: Path) -> None:
+    (error,) = told(f"{INPUT}body:\n  - {node}\n", tmp_path)
+    assert error.help.startswith("leave it away: ")
+    word = node[error.span.column - 5 : error.span.end_column - 5]
+    without = re.sub(rf"(, )?{word}: (\[[^]]*\]|[^,}}]*)(?(1)|(, )?)", "", node)
+    assert word not in without
+    costs = []
+    for one in (without, left or without):
+        path = tmp_path / "net.yaml"
+        path.write_text(f"{INPUT}body:\n  - {one}\n")
+        costs.append([(n.op, n.shape) for n in cnndsl.check(path).nodes])
+    assert costs[0] == costs[1]
+
+
+@pytest.mark.parametrize(("was", "now"), [("start_dim: 2", "start: 1"), ("end_dim: 2", "end: 1")])
+def test_dimensions_are_counted_without_the_batch(was: str, now: str, tmp_path: Path) -> None:
+    (error,) = told(f"{INPUT}body: [{{flatten: {{{was}}}}}]\n", tmp_path)
+    assert f"`{now}`" in error.help
+    assert not told(f"{INPUT}body: [{{flatten: {{{now}}}}}]\n", tmp_path)
+
+
+def without_primary() -> list[str]:
+    """The ops whose arguments all have names and may be left away."""
+    found = []
+    for name, op in registry().items():
+        if not op.internal and not any(arg.primary for arg in op.args.values()):
+            with suppress(Exception):
+                op.create({})
+                found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("op", without_primary())
+@pytest.mark.parametrize("value", ["1", "[1, 2]"])
+def test_ops_without_a_short_form(op: str, value: str, tmp_path: Path) -> None:
+    text = f"input: [8, 32, 32]\nbody:\n  - {op}: {value}\n"
+    (error,) = told(text, tmp_path)
+    assert "takes a mapping of arguments" in error.message
+    repaired, plain = follow(text, error), f"input: [8, 32, 32]\nbody: [{op}]\n"
+    assert [e.message for e in told(repaired, tmp_path)] == [
+        e.message for e in told(plain, tmp_path)
+    ]
+
+
+KEYS = {
+    "body": ["layers", "model", "network", "architecture"],
+    "params": ["parameters", "hyperparameters"],
+    "blocks": ["modules"],
+    "about": ["description"],
+    "from": ["input", "src"],
+    "name": ["id", "label"],
+    "note": ["comment"],
+    "shape": ["output_shape"],
+}
+
+
+@pytest.mark.parametrize(("key", "word"), [(key, w) for key, ws in KEYS.items() for w in ws])
+def test_keys_as_others_call_them(key: str, word: str, tmp_path: Path) -> None:
+    text = (
+        "about: A network\nparams: {w: 8}\ninput: [3, 8, 8]\nblocks: {B: {body: relu}}\nbody:\n"
+        "  - {conv: $w, name: c}\n  - {relu: , from: c, note: as it is}\n  - B\n"
+        "  - {conv: 4, shape: [4, 8, 8], name: d}\n"
+    )
+    wrong = re.sub(rf"(?m)(^|[{{ ]){key}:", rf"\1{word}:", text, count=1)
+    if key == "body":
+        wrong = text.replace("\nbody:", f"\n{word}:")
+    (error,) = told(wrong, tmp_path)
+    assert error.help == f"did you mean `{key}`?"
+    assert follow(wrong, error) == text
+
+
 @pytest.mark.parametrize("flat", ["flatten", "global_avg_pool"])
 def test_what_made_a_value_flat_is_named(flat: str, tmp_path: Path) -> None:
     (error,) = told(f"{INPUT}body: [{flat}, relu, {{linear: 4}}, {{conv: 4}}]\n", tmp_path)
