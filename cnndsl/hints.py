@@ -49,7 +49,7 @@ _OPS = {
 """Ops and structures, with what others call them."""
 
 _ARGUMENTS = {
-    "out": "out_channels filters out_features units num_output features channels",
+    "out": "out_channels filters out_features units num_output features channels output_size",
     "kernel": "kernel_size pool_size size window ksize",
     "stride": "strides stride_size",
     "padding": "pad paddings",
@@ -159,9 +159,19 @@ def nearest_key(word: str, holder: source.Mapping, known: Collection[str], fits:
     return f"`{taken.split('`')[1]}` stands here already" if taken.startswith("did") else near
 
 
+def argument_meant(word: str) -> str:
+    """The argument that is meant by a word of another library."""
+    return _by_other_name(_ARGUMENTS, word) or word
+
+
+def is_inferred(word: str) -> bool:
+    """Whether an argument of another library is inferred from the input here."""
+    return word in _INFERRED
+
+
 def _not_needed(word: str, value: Any, known: Collection[str]) -> str:
     """What is said of an argument of PyTorch's that an op here does without."""
-    if word in _INFERRED:
+    if is_inferred(word):
         return "leave it away: it is inferred from the input"
     if word == "inplace":
         return "leave it away: what is done in place is decided when the network is compiled"

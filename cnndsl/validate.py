@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from cnndsl import source
+from cnndsl.constructors import constructed
 from cnndsl.diagnostics import MAX_ERRORS, Report, Span, suggest
 from cnndsl.expr import show
 from cnndsl.flow import flow
@@ -126,7 +127,7 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
                 yield value.span, f"{word} takes {words}, found nothing", ""
                 return
             names = next(option["enum"] for option in error.schema["anyOf"] if "enum" in option)
-            help = nearest_op(word, [*names, *_blocks(root)])
+            help = constructed(word) or nearest_op(word, [*names, *_blocks(root)])
             help = _of_packages(word, help, root)
             if word in names_before(root, path):
                 help = f"an earlier value is taken with `from`: write `{{from: {word}}}`"
