@@ -19,6 +19,7 @@ from cnndsl.expr import KEYWORDS, Expr, attributes, items_read, names
 from cnndsl.hints import nearest_op
 from cnndsl.idle import idle_node, unread_inputs
 from cnndsl.ops import registry
+from cnndsl.parse import ATTRIBUTES
 from cnndsl.values import OF_X
 from cnndsl.words import IDENTIFIER, qualified, skeleton
 
@@ -278,6 +279,7 @@ class _Checker:
         params: tuple[syntax.Param, ...],
         known: Known,
         what: str,
+        beside: str = "",
     ) -> None:
         declared = {param.name: param.span for param in params}
         blocks = {param.name for param in params if param.type == "block"}
@@ -286,6 +288,10 @@ class _Checker:
                 self.block_value(arg.value)
             if arg.name not in declared:
                 message = f"`{arg.name}` is not among {what}" if arg.name else f"name {what}"
+                if arg.name in ATTRIBUTES and beside and not self.spec.open:
+                    help = f"it stands beside the block, as in `{{{beside}: {{}}, {arg.name}: …}}`"
+                    self.report.error("name", message, arg.key, help)
+                    continue
                 self.error("name", message, arg.key, arg.name, declared, declared)
             self.term(arg.value, known)
 
@@ -314,7 +320,11 @@ class _Checker:
             case syntax.BlockCall(_, alias, name, args):
                 block = self.block(alias, name, at.span)
                 self.given(
-                    args, block.params if block else _any(args), known, f"{name}'s parameters"
+                    args,
+                    block.params if block else _any(args),
+                    known,
+                    f"{name}'s parameters",
+                    beside=name,
                 )
             case syntax.Use(_, target, args):
                 self.any_op |= not isinstance(target, syntax.Const)

@@ -33,7 +33,7 @@ from cnndsl.recipe import Recipe, unread_beside
 from cnndsl.schema import EXTENDABLE, NOTED, SHARED, STRUCTURES, spec_schema
 from cnndsl.source import Located
 from cnndsl.strays import Stray, stray
-from cnndsl.words import SORTS, qualified, visible
+from cnndsl.words import BLOCK, SORTS, qualified, visible
 
 MAX_FOUND = 4 * MAX_ERRORS
 """How many errors of the schema are looked at: those of an alias are found again at each use."""
@@ -74,7 +74,7 @@ def validate(root: Located, report: Report) -> frozenset[Span]:
     for span, message, help in sorted(islice(errors, MAX_FOUND), key=lambda e: bool(e[0].origin)):
         bad.add(span)
         fact = message.partition(" in ")[0], span.root
-        if span.origin is None or fact not in there:
+        if message and (span.origin is None or fact not in there):
             span, message, help = _stray(span) or (span, message, help)
             report.error("schema", message, span, help)
         there.add(fact)
@@ -91,7 +91,10 @@ def _stray(span: Span) -> Stray | None:
 
 
 def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
-    """(place, message, remedy) of one error of the validator; an unknown key is one each."""
+    """(place, message, remedy) of one error of the validator; an unknown key is one each.
+
+    What is told elsewhere has no message.
+    """
     path = list(error.absolute_path)
     value = source.locate(root, iter(path))
     if "propertyNames" in error.schema_path:
@@ -106,7 +109,9 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
             node = _is_node(error)
             what = "op or attribute" if node else "key"
             for entry in value.entries if isinstance(value, source.Mapping) else ():
-                if entry.name not in known and not _matches(entry.name, patterns):
+                if node and _is_no_name(entry.name, root):
+                    yield entry.key.span, "", ""
+                elif entry.name not in known and not _matches(entry.name, patterns):
                     help = _key_hint(error, entry, value, root)
                     yield entry.key.span, f"unknown {what} `{entry.name}`{_where(path)}", help
         case "required":
@@ -125,6 +130,9 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
             if word in STRUCTURES:
                 words = str(STRUCTURES[word]["description"]).rpartition("Takes ")[2].rstrip(".")
                 yield value.span, f"{word} takes {words}, found nothing", ""
+                return
+            if _is_no_name(word, root):
+                yield value.span, "", ""
                 return
             names = next(option["enum"] for option in error.schema["anyOf"] if "enum" in option)
             help = constructed(word) or nearest_op(word, [*names, *_blocks(root)])
@@ -166,9 +174,34 @@ def _key_hint(error: Any, entry: source.Entry, holder: Located, root: Located) -
     if _is_node(error):
         return _remedy(entry.name, holder, root, sorted(schemas), fits)
     path = list(error.absolute_path)
+    if beside := _beside(entry.name, path, holder, root):
+        return beside
     known = _free(path, holder, schemas)
     near = nearest_key(entry.name, holder, known, fits)
+    if path[:1] == ["train"] and not near.startswith("did"):
+        near = _section(entry.name, value, known, _fits(error.schema)) or near
     return _of_packages(entry.name, near, root) if path == ["defaults"] else near
+
+
+def _beside(word: str, path: list[str | int], args: source.Mapping, root: Located) -> str:
+    """The node whose attributes stand beside the op, of one in which they are its arguments."""
+    node = source.plain(source.locate(root, iter(path[:-1])))
+    op = path[-1] if path else ""
+    if word not in ATTRIBUTES or not isinstance(node, dict) or not _names_op(str(op)):
+        return ""
+    moved = {e.name: source.plain(e.value) for e in args.entries if e.name in ATTRIBUTES}
+    if {*moved} & {*node}:
+        return ""
+    left = {name: value for name, value in node[op].items() if name not in moved}
+    return f"it stands beside `{op}`: `{flow({**node, op: left, **moved})}` in place of the node"
+
+
+def _section(word: str, value: Any, known: Iterable[str], fits: Callable[[Any], bool]) -> str:
+    """The section of a recipe that has a key, which stands beside it."""
+    for section in known:
+        if fits({section: {word: value}}) and not fits({section: {f"{word}_": value}}):
+            return f"it is a key of `{section}`: `{flow({section: {word: value}})}`"
+    return ""
 
 
 def _free(path: list[str | int], holder: source.Mapping, known: Iterable[str]) -> list[str]:
@@ -243,6 +276,11 @@ def _names_op(word: str) -> bool:
     return (word in registry() or word in STRUCTURES or "A" <= word[:1] <= "Z") and (
         word not in beside
     )
+
+
+def _is_no_name(word: str, root: Located) -> bool:
+    """Whether a block is declared under a word that is no name for one, which is told there."""
+    return word in _blocks(root) and bool(BLOCK.fault(word))
 
 
 def _blocks(root: Located) -> list[str]:

@@ -332,6 +332,77 @@ def test_ops_without_a_short_form(op: str, value: str, tmp_path: Path) -> None:
     ]
 
 
+ATTRIBUTES = {"name": "c", "when": "true", "from": "input", "shape": "[8, 8, 8]", "note": "n"}
+
+
+@pytest.mark.parametrize(
+    ("op", "args"),
+    [
+        ("conv", "out: 8"),
+        ("conv", "out: $(4 * 2), kernel: 1"),
+        ("conv_transpose", "out: 8, kernel: 1"),
+        ("residual", "body: [{conv: 3}, {conv: 8}], shortcut: {conv: 8}"),
+    ],
+)
+@pytest.mark.parametrize(
+    "within", [*[(one,) for one in ATTRIBUTES], ("name", "note"), ("shape", "from", "name")]
+)
+def test_attributes_stand_beside_the_op(
+    op: str, args: str, within: tuple[str, ...], tmp_path: Path
+) -> None:
+    given = ", ".join(f"{word}: {ATTRIBUTES[word]}" for word in within)
+    head = "input: [3, 8, 8]\nbody:\n  - relu\n"
+    text = f"{head}  - {{{op}: {{{args}, {given}}}}}\n"
+    errors = told(text, tmp_path)
+    assert len(errors) == len(within)
+    assert all(error.help.startswith(f"it stands beside `{op}`: ") for error in errors)
+    repaired = follow(text, errors[0])
+    costs = []
+    for one in (repaired, f"{head}  - {{{op}: {{{args}}}, {given}}}\n"):
+        path = tmp_path / "net.yaml"
+        path.write_text(one)
+        costs.append([(n.path, n.op, n.inputs, n.shape) for n in cnndsl.check(path).nodes])
+    assert costs[0] == costs[1]
+
+
+@pytest.mark.parametrize("word", ["name", "from", "shape"])
+def test_attributes_stand_beside_the_block(word: str, tmp_path: Path) -> None:
+    text = f"{INPUT}blocks: {{B: {{params: {{k: 3}}, body: [{{conv: $k}}]}}}}\n"
+    (error,) = told(f"{text}body: [{{B: {{k: 2, {word}: a}}}}]\n", tmp_path)
+    assert f"`{{B: {{}}, {word}: …}}`" in error.help
+    own = f"{INPUT}blocks: {{B: {{params: {{{word}: a}}, body: [{{conv: 3, name: ${word}}}]}}}}\n"
+    assert not told(f"{own}body: [{{B: {{{word}: b}}}}]\n", tmp_path)
+
+
+@pytest.mark.parametrize("uses", ["[block]", "[{block: {}}, {block: {k: 3}}]", "[{relu: }, block]"])
+def test_a_block_of_a_name_that_is_none_is_told_where_it_is_declared(
+    uses: str, tmp_path: Path
+) -> None:
+    text = f"{INPUT}blocks: {{block: {{params: {{k: 3}}, body: [{{conv: $k}}]}}}}\n"
+    (error,) = told(f"{text}body: {uses}\n", tmp_path)
+    assert (error.span.line, error.message) == (2, "`block` is not a name in blocks")
+    right = f"{text}body: {uses}\n".replace("block:", "Block:").replace("block]", "Block]")
+    assert not told(right.replace("[block", "[Block"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "section"),
+    [
+        ("lr: 0.1", "optimizer: {lr: 0.1}"),
+        ("weight_decay: 0.01", "optimizer: {weight_decay: 0.01}"),
+        ("step_size: 3", "schedule: {step_size: 3}"),
+        ("flip: 0.5", "augment: {flip: 0.5}"),
+        ("decay: 0.9", "ema: {decay: 0.9}"),
+    ],
+)
+def test_keys_of_a_section_beside_it(key: str, section: str, tmp_path: Path) -> None:
+    text = f"{INPUT}body: [{{conv: 8}}, global_avg_pool]\ntrain: {{epochs: 3, KEY}}\n"
+    (error,) = told(text.replace("KEY", key), tmp_path)
+    assert f"`{{{section}}}`" in error.help
+    name = section.replace("{step", "{name: step, step")
+    assert not told(text.replace("KEY", name), tmp_path)
+
+
 KEYS = {
     "body": ["layers", "model", "network", "architecture"],
     "params": ["parameters", "hyperparameters"],
