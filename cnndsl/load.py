@@ -65,6 +65,10 @@ def find(spec: str, report: Report) -> Target | None:
     if found and not name:
         return Target(*found, spec in shipped.files())
     span = Span(Source(spec, ""))
+    if found and name in shipped.files():
+        help = suggest(variant, list(shipped.variants(found[0]))) or "it has no variants"
+        report.error("name", f"{name} has no variant `{variant}`", span, help)
+        return None
     help = suggest(spec, shipped.names())
     report.error("file", f"`{spec}` is neither a file nor a shipped network", span, help)
     return None

@@ -404,7 +404,8 @@ class _Checker:
                 own = help.replace("did you mean `", f"did you mean `{alias}.") if alias else help
                 network = self.spec.imports[alias].body is not None if alias else False
                 if network and not own.startswith("did"):
-                    own += "; a whole network is taken with `extends`"
+                    own = f"{own}; a whole" if own else "a whole"
+                    own += " network is taken with `extends`"
                 self.report.error("name", message, span, own)
         self.calls(alias, name, self.used)
         return blocks.get(name)

@@ -183,6 +183,17 @@ def _key_hint(error: Any, entry: source.Entry, holder: Located, root: Located) -
     return _of_packages(entry.name, near, root) if path == ["defaults"] else near
 
 
+def _wrapped(path: list[str | int], value: Any) -> dict[str, Any]:
+    """The mapping that is meant by a value of `blocks:` or `outputs:` that is none."""
+    if len(path) == 2 and path[0] == "blocks" and isinstance(value, list | str):
+        return {"body": value}
+    if len(path) == 2 and path[0] == "outputs" and isinstance(value, str):
+        return {"from": value}
+    if path == ["outputs"] and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return {name: {"from": name} for name in value}
+    return {}
+
+
 def _beside(word: str, path: list[str | int], args: source.Mapping, root: Located) -> str:
     """The node whose attributes stand beside the op, of one in which they are its arguments."""
     node = source.plain(source.locate(root, iter(path[:-1])))
@@ -348,6 +359,8 @@ _PLAIN = ("body", "do", "shortcut", "expect", "blocks", "variants", "outputs")
 
 def _hint(error: Any, path: list[str | int], root: Located) -> str:
     """The remedy for a value of another type than is taken."""
+    if wrapped := _wrapped(path, error.instance):
+        return f"write `{flow(wrapped)}`"
     if _words(error) == "a mapping of arguments":
         return "its arguments have names: write `{}` where none is given"
     if path[-1:] == ["padding"] and error.instance == "same":

@@ -186,7 +186,6 @@ def test_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
             "`resnt50` is neither a file nor a shipped network",
             "did you mean `resnet50`?",
         ),
-        ("resnet:resnet51", "`resnet:resnet51` is neither a file nor a shipped network", ""),
         ("", "`` is neither a file nor a shipped network", ""),
         ("folder", "`folder` is neither a file nor a shipped network", ""),
         ("folder.yaml", "cannot read folder.yaml: Is a directory", ""),
@@ -209,6 +208,21 @@ def test_file_that_is_not_there(
     assert message in diagnostic.message
     assert help in diagnostic.help
     assert str(diagnostic)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message", "help"),
+    [
+        ("resnet:resnet51", "resnet has no variant `resnet51`", "did you mean `resnet50`?"),
+        ("resnet:resnet5", "resnet has no variant `resnet5`", "did you mean `resnet50`?"),
+        ("lenet:lenet_bm", "lenet has no variant `lenet_bm`", "did you mean `lenet_bn`?"),
+    ],
+)
+def test_variants_that_a_shipped_network_does_not_have(spec: str, message: str, help: str) -> None:
+    (diagnostic,) = diagnose(spec)
+    assert (diagnostic.code, diagnostic.message, diagnostic.help) == ("name", message, help)
+    for near in re.findall(r"`(.*)`", help):
+        cnndsl.check(f"{spec.partition(':')[0]}:{near}")
 
 
 SMALL = """\

@@ -403,6 +403,37 @@ def test_keys_of_a_section_beside_it(key: str, section: str, tmp_path: Path) -> 
     assert not told(text.replace("KEY", name), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("blocks: {B: [relu, bn]}", "blocks: {B: {body: [relu, bn]}}"),
+        ("blocks: {B: relu}", "blocks: {B: {body: relu}}"),
+        ("blocks: {B: [{conv: 3}, {residual: [bn, relu]}]}", ""),
+        ("outputs: {a: c}", "outputs: {a: {from: c}}"),
+        ("outputs: {a: c, b: {from: d}}", "outputs: {a: {from: c}, b: {from: d}}"),
+        ("outputs: [c, d]", "outputs: {c: {from: c}, d: {from: d}}"),
+    ],
+)
+def test_values_that_stand_for_a_mapping(was: str, now: str, tmp_path: Path) -> None:
+    uses = "B" if "B" in was else "relu"
+    text = f"{INPUT}{was}\nbody: [{{conv: 3, name: c}}, {{conv: 4, name: d}}, {uses}]\n"
+    (error,) = told(text, tmp_path)
+    repaired = follow(text, error)
+    assert not now or now in repaired
+    assert not told(repaired, tmp_path)
+
+
+@pytest.mark.parametrize("block", ["Nothing", "Basicblocc"])
+def test_a_block_that_a_file_does_not_have(block: str, tmp_path: Path) -> None:
+    base = "input: [3, 8, 8]\nblocks: {BasicBlock: {body: relu}}\nbody: [BasicBlock]\n"
+    for text in (base, "input: [3, 8, 8]\nbody: [relu]\n"):
+        (tmp_path / "base.yaml").write_text(text)
+        spec = f"{INPUT}import: {{b: base.yaml}}\nbody: [b.{block}]\n"
+        (error,) = told(spec, tmp_path)
+        assert error.help.endswith("a whole network is taken with `extends`") or "did" in error.help
+        assert error.help[0].isalpha()
+
+
 KEYS = {
     "body": ["layers", "model", "network", "architecture"],
     "params": ["parameters", "hyperparameters"],
