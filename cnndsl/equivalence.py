@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnndsl.costs.smallest import min_input
+from cnndsl.costs.smallest import min_input, replay
 from cnndsl.graph import Graph
 from cnndsl.interpreter import Interpreter, NodeError, seed_of
 from cnndsl.ops.base import Shape
@@ -90,7 +90,17 @@ def _smallest(graph: Graph) -> tuple[Shape, ...]:
     if side is None:
         return own
     side = max(side, LEAST)
-    return min(own, (Shape((own[0].channels, side, side)),), key=lambda shapes: shapes[0].size)
+    image = Shape((own[0].channels, side, _width(graph, side)))
+    return min(own, (image,), key=lambda shapes: shapes[0].size)
+
+
+def _width(graph: Graph, height: int) -> int:
+    """A width by which rows are told from columns, if the network takes one; else the height."""
+    for more in (1 << n for n in range(height.bit_length())):
+        image = Shape((graph.inputs[0].shape.channels, height, height + more))
+        if all(replay(graph, image, training=True)):
+            return height + more
+    return height
 
 
 def _compared(graph: Graph, module: nn.Module, shapes: tuple[Shape, ...]) -> Equivalence:

@@ -13,6 +13,8 @@ from time import process_time
 
 import pytest
 from drawn import TANGLED
+from hypothesis import example, given
+from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 import cnndsl
@@ -464,6 +466,15 @@ def test_all_text_is_escaped(small: Graph) -> None:
     texts = [text for text in svg.itertext() if "quoted" in text]
     assert NASTY in texts
     assert f"logits{NASTY}" in texts
+
+
+@given(st.text('<>"\\\\&;{}|a \n', max_size=8))
+@example("<i>x</i>")
+@example("a\\")
+def test_any_name_of_a_network_is_one_text_in_dot(name: str) -> None:
+    graph = replace(cnndsl.check("lenet"), name=name, variant="")
+    first = draw_graph(graph).source.split("\n")[0]
+    assert re.fullmatch(r'digraph (\w+|"([^"\\]|\\.)*")? ?\{', first)
 
 
 # --- rendering ---

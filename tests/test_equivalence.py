@@ -174,6 +174,24 @@ def test_a_layer_with_other_settings_is_found(setting: str, tmp_path: Path) -> N
     assert any("a is Conv2d(" in problem for problem in found.problems)
 
 
+@pytest.mark.parametrize(
+    ("body", "apart"),
+    [
+        ("[{conv: 4}]", 1),
+        ("[{max_pool: 2}, {upsample: 2}, {add: [[], {from: input}]}]", 2),
+        ("[flatten, {linear: 3}]", 0),
+    ],
+)
+def test_rows_are_told_from_columns_where_the_network_takes_it(
+    body: str, apart: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(f"input: [4, 16, 16]\nbody: {body}\n", encoding="utf-8")
+    graph = cnndsl.check(path)
+    ((_, height, width),) = equivalence(graph, build_module(graph)).inputs
+    assert width - height == apart
+
+
 def test_a_graph_that_is_wired_otherwise_is_found(tmp_path: Path) -> None:
     graph = network(tmp_path, "body: [{conv: 4, name: a}, {residual: [{conv: 4, name: b}]}]")
     module = build_module(graph)

@@ -591,3 +591,22 @@ def test_layer_scale_is_convnexts() -> None:
     call = op.module(IMAGE)
     assert call is not None
     assert torch.equal(make(call), torch.ones(12, 1, 1) * 1e-6)
+
+
+SIDES = st.one_of(st.integers(1, 12), st.lists(st.integers(1, 12), min_size=2, max_size=2))
+
+
+@given(SIDES, SIDES, SIDES, st.sampled_from(["conv", "conv_transpose", "max_pool"]))
+def test_a_window_is_named_with_both_its_sides(
+    kernel: Any, stride: Any, dilation: Any, op: str
+) -> None:
+    """What the words say is read back by hand."""
+    given = {"kernel": kernel, "stride": stride, "dilation": dilation}
+    more = {} if op == "max_pool" else {"out": 8}
+    window, *words = registry()[op].create({**given, **more}).brief().split(", ")
+    read = {"k": window} | {word[0]: word[1:] for word in words}
+    found = []
+    for key in "k/d":
+        one, _, other = read.get(key, "1").partition("×")
+        found.append([int(one), int(other or one)])
+    assert found == [[v, v] if isinstance(v, int) else v for v in (kernel, stride, dilation)]

@@ -27,7 +27,7 @@ WEIGHTS = {
 
 def write_dot(plan: Plan, theme: Theme, across: bool = False) -> graphviz.Digraph:
     """The diagram as DOT; equal plans give equal text."""
-    digraph = graphviz.Digraph(plan.title)
+    digraph = graphviz.Digraph(plain(plan.title))
     digraph.attr("graph", **_graph_attributes(plan, theme), rankdir="LR" if across else "TB")
     digraph.attr(
         "node",

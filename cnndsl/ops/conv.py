@@ -277,12 +277,17 @@ def check_fill(mode: str, x: Shape, around: tuple[int, int, int, int]) -> None:
 def brief_window(kernel: Pair, stride: Pair, out: int | None, groups: int, dilation: Pair) -> str:
     """`3×3, 64, /2` for diagrams, with `g32` for groups and `d2` for dilation."""
     height, width = pair(kernel)
-    across, down = pair(stride)
     parts = [
         f"{height}×{width}",
         str(out) if out else "",
-        "" if across == down == 1 else f"/{across}" if across == down else f"/{across}×{down}",
+        f"/{_sides(stride)}" if pair(stride) != (1, 1) else "",
         f"g{groups}" if groups > 1 else "",
-        "" if pair(dilation) == (1, 1) else f"d{pair(dilation)[0]}",
+        f"d{_sides(dilation)}" if pair(dilation) != (1, 1) else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _sides(value: Pair) -> str:
+    """One number where both sides have the same."""
+    height, width = pair(value)
+    return f"{height}" if height == width else f"{height}×{width}"
