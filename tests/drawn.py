@@ -5,6 +5,7 @@ Only places on the page tell it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -56,6 +57,14 @@ def crossed_titles(figure: Figure) -> set[tuple[str, Line]]:
         for placed in figure.groups
         if _meets(a, b, _title(placed))
     }
+
+
+def strokes(svg: str) -> dict[str, list[str]]:
+    """The colours of the lines that begin at a place, the one drawn last on top."""
+    found: dict[str, list[str]] = {}
+    for start, color in re.findall(r'<path d="M([^A-Z]+)[^"]+" fill="none" stroke="([^"]+)"', svg):
+        found.setdefault(start, []).append(color)
+    return found
 
 
 def _title(placed: PlacedGroup) -> Area:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from drawn import crossed_titles, drawn_edges, loose_ends
+from drawn import crossed_titles, drawn_edges, loose_ends, strokes
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -23,9 +23,9 @@ from torch import nn
 
 import cnndsl
 from cnndsl.builder import build_module
-from cnndsl.diagram import make_figure, make_plan, write_page
+from cnndsl.diagram import THEMES, make_figure, make_plan, render, write_page
 from cnndsl.diagram.diff import compare, summary
-from cnndsl.diagram.plan import Mark
+from cnndsl.diagram.plan import Link, Mark
 from cnndsl.emitter import emit_source, network_class
 from cnndsl.equivalence import equivalence
 from cnndsl.exporter import Network, export
@@ -251,6 +251,23 @@ def test_titles_are_clear_where_several_values_enter(members: str, tmp_path: Pat
     path = tmp_path / "net.yaml"
     path.write_text(text, encoding="utf-8")
     assert_titles_are_clear(cnndsl.check(path))
+
+
+def test_what_data_shares_with_a_shortcut_shows_as_data() -> None:
+    """A line of data has one colour from its beginning on; what branches off has its own."""
+    data, both = THEMES["light"].strokes[Link.MAIN].color, 0
+
+    def check(graph: Graph, folder: Path) -> None:
+        nonlocal both
+        for across in (False, True):
+            figure = make_figure(make_plan(graph, depth=99), across=across)
+            for colors in strokes(render(figure, "svg", THEMES["light"]).decode()).values():
+                first = colors.index(data) if data in colors else len(colors)
+                assert set(colors[first:]) <= {data}
+                both += 0 < first < len(colors)
+
+    specs(40, 12)(check)()
+    assert both
 
 
 @pytest.mark.parametrize(("format", "count"), [("pt2", 4), ("py", 10), ("safetensors", 10)])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cnndsl.diagram.geometry import LEVEL, TITLE, Block, Measures
 from cnndsl.diagram.structure import Way
-from cnndsl.diagram.wiring import Wire, entry, is_port, leave
+from cnndsl.diagram.wiring import LINKS, Wire, entry, is_port, leave
 
 BELOW, BELOW_TITLE, ABOVE = 8.0, 20.0, 12.0
 """Where wires turn: below a box, below a group's title, above a box."""
@@ -41,7 +41,10 @@ class _End:
 
 
 def lines(id: str, measures: Measures, blocks: Mapping[str, Block]) -> list[Line]:
-    """The lines of the wires of one net, in its coordinates."""
+    """The lines of the wires of one net, in its coordinates, in the order they are drawn.
+
+    Data comes last: a stretch that lines share shows as data, and what branches off does not.
+    """
     router = _Router(id, measures, blocks)
     ways = measures.structures[id].ways
     found: dict[tuple[Point, ...], Line] = {}
@@ -50,7 +53,7 @@ def lines(id: str, measures: Measures, blocks: Mapping[str, Block]) -> list[Line
         # Several values between two boxes go one way.
         arrow = wire.target in measures.sizes
         found.setdefault(points, Line(wire, points, arrow, ways[number] is Way.WEB))
-    return list(found.values())
+    return sorted(found.values(), key=lambda line: LINKS.index(line.wire.link), reverse=True)
 
 
 @dataclass

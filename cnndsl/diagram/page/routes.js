@@ -2,7 +2,7 @@
 
 const NEAR = 0.5;
 
-// The lines of a net: their points, link and whether an arrow ends them.
+// The lines of a net in the order they are drawn: their points, link and whether an arrow ends them.
 function netLines(layout, net) {
   const found = new Map();
   net.wires.forEach((wire, number) => {
@@ -13,7 +13,7 @@ function netLines(layout, net) {
     const arrow = Boolean(item && !inner(item));
     found.set(id, { wire, points, arrow, curved: wire.way === "web" });
   });
-  return [...found.values()];
+  return [...found.values()].sort((a, b) => b.wire.link - a.wire.link);
 }
 
 function linePoints(layout, net, wire, number) {
