@@ -349,10 +349,12 @@ def _computes(text: str, used: list[str], names: Values, fits: Callable[[Any], b
     """Whether an expression is one, and has a value that fits, as far as its names are known."""
     known = {"x": _X} | {name: value for name, value in names.items() if _literal(value)}
     try:
-        (whole,) = template(text)
-        if isinstance(whole, str) or not {*used} <= {*known}:
-            return not isinstance(whole, str)
-        value = evaluate(whole, known)
+        parts = template(text)
+        if len(parts) > 1 or isinstance(parts[0], str):
+            return False
+        if not {*used} <= {*known}:
+            return True
+        value = evaluate(parts[0], known)
     except (ExprError, Exhausted):
         return False
     return "x" in used or fits(value)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import cnndsl
@@ -448,6 +448,63 @@ def test_changed_text(worker: Worker, name: str, seed: int, count: int) -> None:
 @given(text=st.text("[]{}:,-#&*!|>'\"%@`? \n\tab1$().~<é\x85", max_size=60))
 def test_random_text(worker: Worker, text: str) -> None:
     worker.holds(text)
+
+
+WITH_VALUES = """\
+name: net
+params: {w: 8, p: VALUE}
+variants: {v: {w: VALUE}}
+input: [3, VALUE, VALUE]
+let: {l: VALUE}
+defaults: {conv: {padding: VALUE}}
+blocks: {B: {params: {q: VALUE, r: int}, let: {m: VALUE}, body: {conv: VALUE}}}
+body:
+  - {conv: VALUE, when: VALUE, shape: [VALUE, 8, 8], name: VALUE}
+  - {conv: {out: VALUE, kernel: [VALUE, VALUE], bias: VALUE}}
+  - {for: {i: [VALUE], k: VALUE}, do: {conv: VALUE}}
+  - {repeat: VALUE, do: relu}
+  - {residual: {body: relu, skip: VALUE}}
+  - {use: VALUE, with: {out: VALUE}}
+  - {B: {q: VALUE, r: VALUE}, from: VALUE}
+  - {elu: VALUE}
+  - {dropout: {p: VALUE}}
+outputs: {o: {from: VALUE}}
+init: {conv: {weight: {normal: {std: VALUE}}, bias: VALUE}}
+expect: {params: VALUE}
+published: {top1: VALUE}
+train:
+  epochs: VALUE
+  optimizer: {name: VALUE, lr: VALUE, betas: [VALUE, VALUE]}
+  data: {name: digits, mean: [VALUE]}
+  params: {w: VALUE}
+  freeze: [VALUE]
+  lr_scale: {VALUE: VALUE}
+"""
+"""A spec with a value at each place that takes one; the value is right at none or some of them."""
+
+ATOMS = ["w", "p", "x.channels", "q", "i", "conv", "x", "2", "0.5", "3", "1e9", "'a'", "true", "if"]
+SIGNS = [*"+-*/%<>()[],.=$", "//", "**", "==", "$(", "not ", " ", " in ", " else ", ", "]
+values = st.lists(st.sampled_from(ATOMS) | st.sampled_from(SIGNS), min_size=1, max_size=7).map(
+    "".join
+)
+holes = st.integers(0, WITH_VALUES.count("VALUE") - 1)
+
+
+def with_value(value: str, place: int) -> str:
+    """The spec with the value at one place, and 8 at all others."""
+    parts = WITH_VALUES.split("VALUE")
+    return "8".join(parts[: place + 1]) + value + "8".join(parts[place + 1 :])
+
+
+@QUICK
+@given(value=values, place=holes)
+@example("2*w)", 9)
+@example("w) + w", 9)
+@example("0.1 * w) 3", 30)
+def test_random_values(worker: Worker, value: str, place: int) -> None:
+    """Of names, numbers, signs and brackets, at each place that takes a value."""
+    worker.holds(with_value(value, place))
+    worker.holds(with_value(f'"{value}"', place))
 
 
 @pytest.mark.heavy
