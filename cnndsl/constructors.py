@@ -57,6 +57,21 @@ def constructed(text: str) -> str:
     return f"write `{flow(whole)}`"
 
 
+def by_place(op: str, values: Any) -> str:
+    """The remedy for an op whose arguments stand in a list, in the order of PyTorch's."""
+    order = _ORDER.get(op, "").split()
+    if not isinstance(values, list) or not 1 < len(values) <= len(order):
+        return ""
+    if order[0] == "in" and op != "linear" and len(values) == 2:
+        order = order[1:]  # as Keras has them: a convolution has a kernel always
+    given = {name: v for name, v in zip(order, values, strict=False) if name not in _LEFT}
+    try:
+        registry()[op].create(given)
+    except (TypeError, Reject):
+        return ""
+    return f"its arguments have names: write `{flow(given)}`"
+
+
 def _call(text: str) -> tuple[str, ast.Call | None]:
     """The call that a text is, and the attribute that it is assigned to."""
     if "(" not in text or len(text) > MAX_TEXT:

@@ -380,7 +380,8 @@ def suggest(word: str, known: list[str]) -> str:
 
     words = [k for k in known[:MAX_KNOWN] if len(k) <= MAX_WORD]
     word, own = word[:MAX_WORD], _pairs(word[:MAX_WORD])
-    near = sorted((k for k in words if typo(word, k)), key=lambda k: TYPOS.index(typo(word, k)))
+    near = [k for k in words if k.lower() == word.lower() and k != word]
+    near += sorted((k for k in words if typo(word, k)), key=lambda k: TYPOS.index(typo(word, k)))
     if not near:
         alike = nlargest(MAX_COMPARED, words, key=lambda one: _overlap(own, _pairs(one)))
         near = get_close_matches(word, alike, n=1, cutoff=0.65)

@@ -7,7 +7,7 @@ from typing import Any
 
 from cnndsl.source import resolve
 
-_PLAIN = re.compile(r"[\w$./()+*<>=-][\w$./()+*<>= -]*")
+_PLAIN = re.compile(r"[\w$./()+<>=-][\w$./()+*<>= -]*")
 
 
 def flow(value: Any) -> str:

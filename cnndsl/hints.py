@@ -37,7 +37,7 @@ _OPS = {
     "circularpad2d",
     "crop": "cropping2d centercrop",
     "dropout": "drop",
-    "drop_path": "stochasticdepth droppath",
+    "stochastic_depth": "droppath",
     "silu": "swish",
     "concat": "concatenate cat",
     "seq": "sequential",
@@ -75,7 +75,7 @@ _ARGUMENTS = {
 
 _INFERRED = (
     *("in_channels", "in_features", "num_features", "num_channels", "normalized_shape"),
-    *("input_dim", "input_channels"),
+    *("input_dim", "input_channels", "in", "in_planes", "inplanes", "in_dim"),
 )
 """Arguments in other libraries that the input gives here."""
 
@@ -171,7 +171,7 @@ def is_inferred(word: str) -> bool:
 
 def _not_needed(word: str, value: Any, known: Collection[str]) -> str:
     """What is said of an argument of PyTorch's that an op here does without."""
-    if is_inferred(word):
+    if is_inferred(word) and "from" not in known:
         return "leave it away: it is inferred from the input"
     if word == "inplace":
         return "leave it away: what is done in place is decided when the network is compiled"
@@ -300,6 +300,37 @@ def shape_hint(value: Any) -> str:
     sizes = [int(size) for size in re.findall(r"\d+", value)] if isinstance(value, str) else [value]
     whole = all(isinstance(size, int) and 0 < size < 10**9 for size in sizes)
     return f"write `{flow(sizes)}`" if whole and 1 <= len(sizes) <= 4 and True not in sizes else ""
+
+
+def form_hint(value: Any, fits: Callable[[Any], bool]) -> str:
+    """The value of another form that a value means: a list of it alone, or a part of a hundred."""
+    if isinstance(value, str | int | float) and fits([value]) and not fits([None]):
+        return f"write `{flow([value])}`"
+    percent = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?) ?%?", str(value))
+    least = 0 if "%" in str(value) else 10
+    if percent and least <= float(percent[1]) <= 100:
+        part = float(percent[1]) / 100
+        return f"write `{part:g}`" if fits(part) and (not fits(2) or not least) else ""
+    return ""
+
+
+def loop_hint(text: str, names: Values) -> str:
+    """The columns, or the count, of a loop that is written as Python writes it."""
+    whole = re.fullmatch(r"(?:for )?(\w+) in ([^:]+):?", text)
+    over = whole[2] if whole else text
+    counted = re.fullmatch(r"range\((\d{1,4})(?:, ?(\d{1,4}))?\)", over)
+    named = re.fullmatch(r"range\(\$?([A-Za-z_]\w*)\)|\$?([A-Za-z_]\w*)", over)
+    found: Any = None
+    if counted:
+        start, end = (counted[1], counted[2]) if counted[2] else ("0", counted[1])
+        found = int(end) if start == "0" else [*range(int(start), int(end))][:MAX_LISTED]
+    elif named and (named[1] or named[2]) in names:
+        found = f"${named[1] or named[2]}"
+    elif whole and re.fullmatch(r"\[[\w., ]+\]", over):
+        found = [source.resolve(item.strip()) for item in over[1:-1].split(",")]
+    if found is None:
+        return ""
+    return f"write `{flow({whole[1]: found} if whole else found)}`"
 
 
 def number_hint(key: str | int, value: Any) -> str:

@@ -343,7 +343,7 @@ class _Checker:
                 for column in columns:
                     self.reserved(column.name, column.key)
                     self.term(column.value, known)
-                if any(column.name and IDENTIFIER.fault(column.name) for column in columns):
+                if any(_is_no_column(column) for column in columns):
                     return  # which names the body may read is not known
                 inner = {**known, **self.columns(columns)}
                 self.body(body, inner)
@@ -457,6 +457,12 @@ class _Checker:
                 message = f"unknown name `{name.value}`"
                 places = {word: item.span for word, item in known.items() if item}
                 self.error("expression", message, span, name.value, words, places)
+
+
+def _is_no_column(column: syntax.Arg) -> bool:
+    """Whether the name of a loop's column is not known, since it is not written as one."""
+    no_name = isinstance(column.value, syntax.Broken) if not column.name else False
+    return no_name or bool(column.name and IDENTIFIER.fault(column.name))
 
 
 def _primary(op: str) -> str:

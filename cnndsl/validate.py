@@ -9,13 +9,15 @@ from itertools import islice
 from typing import Any
 
 from cnndsl import source
-from cnndsl.constructors import constructed
+from cnndsl.constructors import by_place, constructed
 from cnndsl.diagnostics import MAX_ERRORS, Report, Span, suggest
 from cnndsl.expr import show
 from cnndsl.flow import flow
 from cnndsl.hints import (
     Fits,
+    form_hint,
     in_scope,
+    loop_hint,
     names_before,
     nearest_key,
     nearest_op,
@@ -124,7 +126,13 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
         case "minItems" | "maxItems":
             shape = error.schema.get("description") == SHARED["shape"]["description"]
             help = "a shape has 1 to 4 sizes, and none for the batch" if shape else ""
-            yield value.span, _expected(error, path), help
+            told = _expected(error, path)
+            if path[0] == "train" and not error.instance:
+                told = f"{_name(path)} is an empty list"
+                null = _fits(error.schema)(None)
+                help = "write `null`" if null else f"it takes {_words(error)}, of one at least"
+            help = help or by_place(str(path[-1]), error.instance)
+            yield value.span, told, help
         case "anyOf":
             word = str(error.instance)
             if word in STRUCTURES:
@@ -260,6 +268,8 @@ def _remedy(word: str, node: source.Mapping, root: Located, known: list[str], fi
     if not any(_names_op(name) for name in held):
         return _of_packages(word, nearest_op(word, [*known, *_blocks(root)], fits), root)
     companions = [name for op in held for name in COMPANIONS.get(op, ())]
+    if word in ("body", "seq") and "do" in {*companions} - {*held}:
+        return "did you mean `do`?"
     near = nearest_key(word, node, [*ATTRIBUTES, *companions], fits)
     own = nearest_op(word, [name for name in known if _names_op(name)])
     if own and not near.startswith("did"):
@@ -365,17 +375,23 @@ def _hint(error: Any, path: list[str | int], root: Located) -> str:
         return "its arguments have names: write `{}` where none is given"
     if path[-1:] == ["padding"] and error.instance == "same":
         return pool_hint(source.plain(source.locate(root, iter(path[:-1]))))
-    if path[-1:] == ["name"] and "." in str(error.instance):
+    if path[-1:] == ["name"] and "." in str(error.instance).strip("."):
         return _scoped(root, path)
     if path[:1] == ["input"] and (without := _without_batch(root)):
         return f"the batch is left out: `input: {without}`"
     if error.schema.get("description") == SHARED["shape"]["description"]:
         return shape_hint(error.instance)
+    fits = _fits(error.schema)
+    op = str(path[-1]) if path else ""
+    if near := by_place(op, error.instance) or form_hint(error.instance, fits):
+        return near
     if not isinstance(error.instance, str):
         return number_hint(path[-1] if path else "", error.instance)
     pattern = str(error.schema.get("pattern")) if error.validator in ("pattern", "type") else ""
     names = in_scope(root, path)
-    return text_hint(error.instance, _words(error), pattern, names, _fits(error.schema))
+    if "for" in path[-2:] and (columns := loop_hint(error.instance, names)):
+        return columns
+    return text_hint(error.instance, _words(error), pattern, names, fits)
 
 
 def _fits(schema: Any) -> Callable[[Any], bool]:

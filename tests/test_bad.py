@@ -29,6 +29,7 @@ NOTE = re.compile(
     r"(?P<message>.*?)(?: => (?P<help>.*?))?(?: <- (?P<frames>.*?))?(?: ~ (?P<places>.*?))?"
     r"(?=\s+#! |$)"
 )
+TOO_LARGE = "write `2`, or keep the image larger up to here: fewer pools and strides"
 # Words of Python and of the libraries below, which say nothing to a user.
 JARGON = re.compile(
     r"Traceback|NoneType|instance of|is not valid under|jsonschema|object at 0x|<class"
@@ -256,7 +257,7 @@ body:
         ({"params": {"flag": 1}}, "`flag` takes true or false, found 1", ""),
         ({"params": {"block": "Nope"}}, "unknown block `Nope`", "known: Basic"),
         ({"params": {"block": 3}}, "`block` takes a block, found 3", ""),
-        ({"input": [3, 2, 2]}, "a window of 3×3 does not fit the 2×2 image", ""),
+        ({"input": [3, 2, 2]}, "a window of 3×3 does not fit the 2×2 image", TOO_LARGE),
         ({"input": [3, 0, 32]}, "a shape is a list of positive integers, found [3, 0, 32]", ""),
         ({"input": []}, "a shape is a list of positive integers, found []", ""),
         ({"input": [1] * 9}, "a shape is a list of positive integers, found [1, 1", ""),

@@ -15,8 +15,10 @@ import cnndsl
 from cnndsl.cli.options import checked
 from cnndsl.diagnostics import SpecError
 from cnndsl.expr import evaluate, parse
+from cnndsl.hints import _ARGUMENTS, _OPS
 from cnndsl.ops import registry
 from cnndsl.ops.base import Shape
+from cnndsl.schema import STRUCTURES
 
 NBSP = "\u00a0"
 
@@ -800,3 +802,78 @@ def test_the_known_words_may_stand_there(text: str, tmp_path: Path) -> None:
     for word in error.help.removeprefix("known: ").split(", "):
         for other in told(text.replace("xyzzy", word), tmp_path):
             assert not MISPLACED.search(other.message), f"{word}: {other}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "body: [{dropout: 50}]\n",
+        "body: [{dropout: 50%}, {dropout: {p: 12.5%}}, {stochastic_depth: 20 %}]\n",
+        "body: [{conv: [3, 8, 3]}, {conv: [16, 3]}, bn, {bn: {momentum: 10%}}]\n",
+        "body: [{conv: [3, 8, 3, 2, 1]}, {max_pool: [3, 2, 1]}, flatten, {linear: [800, 10]}]\n",
+        "body: [{conv: 8}, {group_norm: [2, 8]}]\n",
+        "body: [{for: {i: range(3)}, do: {conv: $(4 + i)}}]\n",
+        "body: [{for: {i: 'range(2, 5)', k: range(3)}, do: {conv: $(i + k)}}]\n",
+        "body: [{for: i in range(3), do: {conv: $(4 + i)}}]\n",
+        "body:\n  - {for: 'w in [4, 8, 16]', do: {conv: $w}}\n",
+        "params: {ws: [4, 8]}\nbody:\n  - {for: 'for w in ws:', do: {conv: $w}}\n",
+        "params: {ws: [4, 8], n: 3}\nbody:\n  - {for: w in $ws, do: {conv: $w}}\n"
+        "  - {for: i in range(n), do: {conv: $(i + 1)}}\n  - {for: {w: ws}, do: {conv: $w}}\n",
+        "body:\n  - repeat: 3\n    body: [{conv: 3}]\n",
+        "body:\n  - for: {c: [3, 4]}\n    body: [{conv: $c}]\n",
+        "body: [{conv: {out: 4, groups: 2}}]\n",
+        "body: [{conv: {out: 6, groups: 9}}]\n",
+        "body: [{conv: 6}, {group_norm: 4}]\n",
+        "body: [{conv: 6}, {channel_shuffle: 5}]\n",
+        "params: {g: 4}\nbody: [{conv: 6}, {group_norm: $g}]\n",
+        "body: [{conv: {out: 4, kernel: 40}}]\n",
+        "body: [{conv: {out: 4, kernel: [40, 3], padding: 1}}]\n",
+        "body: [{conv: {out: 4, kernel: 40, padding: 2, dilation: 3}}]\n",
+        "input: [3, 8, 20]\nbody: [{max_pool: 32}]\n",
+        "params: {k: 64}\nbody: [{avg_pool: {kernel: $k, stride: 1}}]\n",
+        "body: [{conv: 4, name: a}]\ntrain: {freeze: a.*}\n",
+        "body: [{conv: 4, name: a}]\ntrain: {freeze: '*a.*'}\n",
+        "body: [{conv: 4}]\ntrain: {freeze: []}\n",
+        "body: [{conv: 4}]\ntrain: {data: CIFAR10}\n",
+        "body: [{conv: 4}]\ntrain: {data: {name: Mnist}, optimizer: ADAMW}\n",
+        "body: [{conv: {out: 8, padding_mode: Reflect}}, {upsample: {scale: 2, mode: Bilinear}}]\n",
+    ],
+)
+def test_values_of_another_form(text: str, tmp_path: Path) -> None:
+    assert_helps(text, tmp_path)
+
+
+@pytest.mark.parametrize("word", ["in", "in_channels", "in_planes", "num_features"])
+def test_what_is_inferred_is_left_away(word: str, tmp_path: Path) -> None:
+    for node in (f"{{conv: {{{word}: 3, out: 4}}}}", f"{{group_norm: {{{word}: 3, groups: 3}}}}"):
+        (error,) = told(f"{INPUT}body: [{node}]\n", tmp_path)
+        assert "leave it away" in error.help
+        assert not told(f"{INPUT}body: [{node.replace(f'{word}: 3, ', '')}]\n", tmp_path)
+
+
+def test_an_op_without_what_it_needs_shows_how_it_is_written(tmp_path: Path) -> None:
+    bare = {op: "{}" for op, cls in registry().items() if not cls.internal}
+    found = 0
+    for op in bare:
+        for node in (op, f"{{{op}: {{}}}}", f"{{{op}: , name: a}}"):
+            text = f"input: [4, 8, 8]\nbody: [conv: 4, {node}]\n"
+            needs = [e for e in told(text, tmp_path) if f"{op} needs `" in e.message]
+            for error in needs:
+                (help,) = re.findall(r"[Aa]s in `(.*)`", error.help)
+                found += 1
+                again = told(text.replace(node, f"{{{help}}}"), tmp_path)
+                assert not [e for e in again if f"{op} needs `" in e.message or e.code == "schema"]
+    assert found > 40
+
+
+@pytest.mark.parametrize("name", [".", "..", "a.", ".a"])
+def test_a_name_of_dots_is_no_path(name: str, tmp_path: Path) -> None:
+    (error,) = told(f"{INPUT}body: [{{conv: 4, name: {name}}}]\n", tmp_path)
+    assert "null" not in error.help
+
+
+def test_words_of_others_mean_ops_that_there_are() -> None:
+    assert {*_OPS} <= {*registry(), *STRUCTURES}
+    assert {*_ARGUMENTS} <= {arg for op in registry().values() for arg in op.args} | {
+        *("from", "name", "note", "shape", "body", "params", "blocks", "about")
+    }

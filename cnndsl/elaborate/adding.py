@@ -138,7 +138,7 @@ class Adding(Naming):
         except Reject as e:
             if len(known[0]) not in op.ranks and inputs[0] is not None:
                 e.help = e.help or ranked(op, inputs[0], self.nodes, asked=not self.contracts)
-            e.help = e.help or channels_first(self.nodes[0].shape)
+            e.help = channels_first(self.nodes[0].shape) or e.help
             e.message += too_small(op, known).beside
             self.refused(e, given.get(e.arg), span, place)
         except OverflowError:

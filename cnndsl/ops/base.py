@@ -7,6 +7,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from math import gcd
 from typing import Any, ClassVar, dataclass_transform
 
 from cnndsl.expr import show
@@ -175,7 +176,7 @@ class Op:
                 raise Reject(f"{cls.name}.{name}: {e.message}", name, e.help, e.item) from None
         for required in cls.args.values():
             if required.required and required.name not in checked:
-                raise Reject(f"{cls.name} needs `{required.name}`", "", required.doc)
+                raise Reject(f"{cls.name} needs `{required.name}`", "", _example(cls, values))
         return cls(**checked)
 
     def infer(self, inputs: tuple[Shape, ...]) -> Shape:
@@ -275,3 +276,32 @@ def _rank_help(op: Op, x: Shape) -> str:
         sizes = f"{product(0, x)} or {x.channels} features"
         return f"put `flatten` or `global_avg_pool` before it, for {sizes}"
     return ""
+
+
+def _example(cls: type[Op], values: Mapping[str, Any]) -> str:
+    """How an op is written with the arguments that it needs, beside those that are given."""
+    given = dict(values)
+    for one in cls.args.values():
+        if one.required and one.name not in given:
+            given[one.name] = next(v for v in _EXAMPLES if _takes(one.kind, v))
+            doc = one.doc
+    (name, value), *more = given.items()
+    short = not more and cls.args[name].primary
+    whole = ", ".join(f"{name}: {show(value)}" for name, value in given.items())
+    return f"{doc} As in `{cls.name}: {show(value) if short else f'{{{whole}}}'}`"
+
+
+_EXAMPLES: tuple[Any, ...] = (2, 0.5, [0, 1, 2], [2, 2, 2])
+
+
+def _takes(kind: Kind, value: Any) -> bool:
+    try:
+        kind.check(value)
+    except Reject:
+        return False
+    return True
+
+
+def fewer_groups(groups: int, channels: int) -> str:
+    """The remedy for groups that do not divide the channels: so many of them that do."""
+    return f"write `{gcd(groups, channels)}`, or channels that are a multiple of {groups}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import gcd
 from typing import Literal
 
-from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
+from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call, fewer_groups
 from cnndsl.ops.memory import FLOAT, INPUT, Kept
 from cnndsl.ops.reading import WHOLE, Reading, pointwise, spread_window, window
 from cnndsl.ops.sums import Sum
@@ -262,7 +263,8 @@ def check_groups(groups: int, inputs: int, outputs: int) -> None:
     """Reject groups that do not divide the channels."""
     for channels, which in ((inputs, "input"), (outputs, "output")):
         if channels % groups:
-            raise Reject(f"{channels} {which} channels do not split into {groups} groups", "groups")
+            told = f"{channels} {which} channels do not split into {groups} groups"
+            raise Reject(told, "groups", fewer_groups(groups, gcd(inputs, outputs)))
 
 
 def check_fill(mode: str, x: Shape, around: tuple[int, int, int, int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 
-from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
+from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call, fewer_groups
 from cnndsl.ops.memory import FLOAT, Kept
 from cnndsl.ops.reading import Reading, normalized, pointwise, window
 
@@ -133,7 +133,8 @@ class GroupNorm(Op, name="group_norm"):
 
     def shape(self, x: Shape) -> Shape:
         if x.channels % self.groups:
-            raise Reject(f"{x.channels} channels do not split into {self.groups} groups", "groups")
+            told = f"{x.channels} channels do not split into {self.groups} groups"
+            raise Reject(told, "groups", fewer_groups(self.groups, x.channels))
         return x
 
     def weights(self, x: Shape) -> Weights:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cnndsl.ops.base import Call, Op, Reject, Shape, arg, call
+from cnndsl.ops.base import Call, Op, Reject, Shape, arg, call, fewer_groups
 from cnndsl.ops.memory import NOTHING, Kept
 from cnndsl.ops.reading import LOOSE, WHOLE, Along, Reading, pointwise, window
 from cnndsl.ops.sums import Sum, product, ratio
@@ -127,7 +127,8 @@ class ChannelShuffle(Op, name="channel_shuffle"):
 
     def shape(self, x: Shape) -> Shape:
         if x.channels % self.groups:
-            raise Reject(f"{x.channels} channels do not split into {self.groups} groups", "groups")
+            told = f"{x.channels} channels do not split into {self.groups} groups"
+            raise Reject(told, "groups", fewer_groups(self.groups, x.channels))
         return x
 
     def kept(self, x: Shape, /, *, inplace: bool = False) -> Kept:

@@ -34,9 +34,9 @@ class Upsample(Op, name="upsample"):
     def shape(self, x: Shape) -> Shape:
         if (self.scale is None) == (self.size is None):
             found = "neither" if self.size is None else "both"
-            raise Reject(
-                f"upsample needs `scale` or `size`, found {found}", "size" if self.size else ""
-            )
+            told = f"upsample needs `scale` or `size`, found {found}"
+            help = "leave one of them away" if self.size else "as in `upsample: {scale: 2}`"
+            raise Reject(told, "size" if self.size else "", help)
         if self.align_corners is not None and self.mode not in ("bilinear", "bicubic"):
             raise Reject(
                 f"mode {self.mode} takes no align_corners", "align_corners", "leave it out"

@@ -67,8 +67,17 @@ class Sliding:
             what = f"the {x.height}×{x.width} image" + (
                 f" ({room} with its padding)" if any(self.padding) else ""
             )
-            raise Reject(f"a window of {reach} does not fit {what}", "kernel")
+            raise Reject(f"a window of {reach} does not fit {what}", "kernel", self._smaller(x))
         return height, width
+
+    def _smaller(self, x: Shape) -> str:
+        """The remedy for a window that does not fit: the largest that does, no side longer."""
+        left, right, top, bottom = self.padding
+        rooms = (x.height + top + bottom, x.width + left + right)
+        own = zip(self.kernel, rooms, self.dilation, strict=True)
+        height, width = (min(kernel, (room - 1) // d + 1) for kernel, room, d in own)
+        kernel = f"{height}" if height == width else f"[{height}, {width}]"
+        return f"write `{kernel}`, or keep the image larger up to here: fewer pools and strides"
 
     def sums(self, x: Shape) -> tuple[Sum, Sum]:
         """How these come about, also where the window does not fit."""
