@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,8 +142,23 @@ def _collection(opened: Span, span: Span, found: str) -> Fault:
         return Fault(f"`{mark}` is not closed", opened, f"a `{close}` or a comma is missing")
     if found == ":":
         return Fault("a comma is missing before this key", span)
+    if found in ("[", "{") and mark == "{" and (lost := _colon(before, span)):
+        return lost
     told = f", found `{found}`" if found.strip() else ""
     return Fault(f"expected `,` or `{close}`{told}", span, QUOTE)
+
+
+def _colon(before: str, span: Span) -> Fault | None:
+    """The message about a key that its value follows without a colon, as `{stem {out: 8}}`."""
+    key = re.search(r"[{,] *([\w.-]+) +$", before)
+    if key is None:
+        return None
+    lines = list(span.source.lines)
+    lines[span.line - 1] = f"{before[: key.end(1)]}:{lines[span.line - 1][key.end(1) :]}"
+    if not _reads_beyond(lines, span.line):
+        return None
+    where = Span(span.source, span.line, key.start(1) + 1, span.line, key.end(1) + 1)
+    return Fault(f"a colon is missing after `{key[1]}`", where, f"write `{key[1]}:`")
 
 
 def _line(opened: Span, span: Span, found: str) -> Fault:
@@ -153,7 +169,9 @@ def _line(opened: Span, span: Span, found: str) -> Fault:
     if span.column == opened.column:
         what = "a list" if _character(opened) == "-" else "a mapping"
         message = f"{what} began on line {opened.line}, and this line is no part of one"
-        return Fault(message, span)
+        above = span.source.lines[span.line - 2].strip("- ")
+        loop = found == "-" and above.startswith(("repeat:", "for:"))
+        return Fault(message, span, "`do:` stands on a line before this one" if loop else "")
     message = f"this line begins at column {span.column}, those before it at {opened.column}"
     return Fault(message, span, "lines of one block are indented alike")
 

@@ -302,37 +302,6 @@ def shape_hint(value: Any) -> str:
     return f"write `{flow(sizes)}`" if whole and 1 <= len(sizes) <= 4 and True not in sizes else ""
 
 
-def form_hint(value: Any, fits: Callable[[Any], bool]) -> str:
-    """The value of another form that a value means: a list of it alone, or a part of a hundred."""
-    if isinstance(value, str | int | float) and fits([value]) and not fits([None]):
-        return f"write `{flow([value])}`"
-    percent = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?) ?%?", str(value))
-    least = 0 if "%" in str(value) else 10
-    if percent and least <= float(percent[1]) <= 100:
-        part = float(percent[1]) / 100
-        return f"write `{part:g}`" if fits(part) and (not fits(2) or not least) else ""
-    return ""
-
-
-def loop_hint(text: str, names: Values) -> str:
-    """The columns, or the count, of a loop that is written as Python writes it."""
-    whole = re.fullmatch(r"(?:for )?(\w+) in ([^:]+):?", text)
-    over = whole[2] if whole else text
-    counted = re.fullmatch(r"range\((\d{1,4})(?:, ?(\d{1,4}))?\)", over)
-    named = re.fullmatch(r"range\(\$?([A-Za-z_]\w*)\)|\$?([A-Za-z_]\w*)", over)
-    found: Any = None
-    if counted:
-        start, end = (counted[1], counted[2]) if counted[2] else ("0", counted[1])
-        found = int(end) if start == "0" else [*range(int(start), int(end))][:MAX_LISTED]
-    elif named and (named[1] or named[2]) in names:
-        found = f"${named[1] or named[2]}"
-    elif whole and re.fullmatch(r"\[[\w., ]+\]", over):
-        found = [source.resolve(item.strip()) for item in over[1:-1].split(",")]
-    if found is None:
-        return ""
-    return f"write `{flow({whole[1]: found} if whole else found)}`"
-
-
 def number_hint(key: str | int, value: Any) -> str:
     """The remedy for a number where `from` takes a name, or a scheme of `init:` its arguments."""
     if key == "from":

@@ -6,6 +6,7 @@ on, so that one run tells all independent mistakes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from cnndsl import syntax
 from cnndsl.declared import TYPES
 from cnndsl.diagnostics import Related, Report, Span, suggest
-from cnndsl.expr import FUNCTIONS, Expr, ExprError, UnknownFunction, template
+from cnndsl.expr import FUNCTIONS, KEYWORDS, Expr, ExprError, UnknownFunction, template
 from cnndsl.packages import required
 from cnndsl.source import Entry, Located, Mapping, Scalar, Sequence, plain
 from cnndsl.words import BLOCK, normal, qualified
@@ -43,6 +44,8 @@ class _Parser:
     )
     declared: frozenset[str] = frozenset()
     """The blocks of the file."""
+    reserved: frozenset[str] = frozenset()
+    """Words of expressions that the file declares as names."""
 
     def __post_init__(self) -> None:
         self.structures = {
@@ -58,6 +61,7 @@ class _Parser:
     # --- files ---
 
     def spec(self, root: Mapping, path: Path | None) -> syntax.Spec:
+        self.reserved = frozenset(_named(root) & KEYWORDS)
         self.declared = frozenset(entry.name for entry in _entries(root.get("blocks")))
         blocks = {
             entry.name: self.block(entry.key, entry.value)
@@ -260,6 +264,7 @@ class _Parser:
         known = name if isinstance(name, syntax.Const) else None
         others = [e.value for e in node.entries if e.name not in ATTRIBUTES]
         single = all(map(_is_plain, others)) and (name is None or known is not None)
+        single &= not any(" " in e.name for e in node.entries)  # it may be a name without its colon
         return syntax.BrokenNode(syntax.Attributes(span, known), single)
 
     def opless(self, value: Mapping, ops: list[Scalar]) -> syntax.Node:
@@ -373,6 +378,8 @@ class _Parser:
         return self.formula(value, value.value)
 
     def formula(self, value: Scalar, text: str) -> syntax.Term:
+        if self.reserved & {*re.findall(r"\w+", text)}:
+            return syntax.Broken(value.span)  # the name is told where it is declared
         try:
             parts = template(text)
         except ExprError as e:
@@ -391,6 +398,20 @@ class _Parser:
 def _stem(path: Path) -> str:
     """A file's name without its ending; bytes that are no text, which Linux allows, become `?`."""
     return path.stem.encode(errors="replace").decode()
+
+
+def _named(value: Located) -> set[str]:
+    """The names of parameters, `let` values and columns of loops, in all of a file."""
+    found: set[str] = set()
+    ahead = [value]
+    while ahead:
+        one = ahead.pop()
+        for entry in _entries(one):
+            ahead.append(entry.value)
+            if entry.name in ("params", "let", "for"):
+                found |= {inner.name for inner in _entries(entry.value)}
+        ahead += one.items if isinstance(one, Sequence) else ()
+    return found
 
 
 def _is_plain(value: Located) -> bool:

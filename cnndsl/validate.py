@@ -13,11 +13,19 @@ from cnndsl.constructors import by_place, constructed
 from cnndsl.diagnostics import MAX_ERRORS, Report, Span, suggest
 from cnndsl.expr import show
 from cnndsl.flow import flow
+from cnndsl.forms import (
+    colon_hint,
+    form_hint,
+    lacks_colon,
+    loop_hint,
+    makes_flat,
+    scoped,
+    without_batch,
+    wrapped,
+)
 from cnndsl.hints import (
     Fits,
-    form_hint,
     in_scope,
-    loop_hint,
     names_before,
     nearest_key,
     nearest_op,
@@ -101,8 +109,9 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
     value = source.locate(root, iter(path))
     if "propertyNames" in error.schema_path:
         span = _key_span(root, path, error.instance)
-        help = SORTS[error.validator_value].fault(error.instance)
-        yield span, f"`{visible(error.instance)}` is not a name{_where(path)}", help
+        word = error.instance
+        help = colon_hint(word, value) or SORTS[error.validator_value].fault(word)
+        yield span, f"`{visible(word)}` is not a name{_where(path)}", help
         return
     match error.validator:
         case "additionalProperties":
@@ -111,7 +120,7 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
             node = _is_node(error)
             what = "op or attribute" if node else "key"
             for entry in value.entries if isinstance(value, source.Mapping) else ():
-                if node and _is_no_name(entry.name, root):
+                if _is_unknown_section(path, root) or (node and _is_no_name(entry.name, root)):
                     yield entry.key.span, "", ""
                 elif entry.name not in known and not _matches(entry.name, patterns):
                     help = _key_hint(error, entry, value, root)
@@ -148,6 +157,8 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
             if word in names_before(root, path):
                 help = f"an earlier value is taken with `from`: write `{{from: {word}}}`"
             yield value.span, f"unknown op `{word}`", help
+        case _ if path and lacks_colon(path, root):
+            yield value.span, "", ""
         case _:
             keys = _KNOWN.get(str(path[0]), {}) if len(path) == 2 else {}
             if keys and path[1] not in keys and error.validator == "type":
@@ -170,6 +181,9 @@ def _key_hint(error: Any, entry: source.Entry, holder: Located, root: Located) -
     schemas = error.schema.get("properties", {})
     value = source.plain(entry.value)
     assert isinstance(holder, source.Mapping)
+    lost = colon_hint(entry.name, holder)
+    if lost and entry.name.split()[0] in schemas:
+        return lost
 
     def fits(key: str) -> bool:
         return key not in schemas or _fits(schemas[key])(value)
@@ -189,17 +203,6 @@ def _key_hint(error: Any, entry: source.Entry, holder: Located, root: Located) -
     if path[:1] == ["train"] and not near.startswith("did"):
         near = _section(entry.name, value, known, _fits(error.schema)) or near
     return _of_packages(entry.name, near, root) if path == ["defaults"] else near
-
-
-def _wrapped(path: list[str | int], value: Any) -> dict[str, Any]:
-    """The mapping that is meant by a value of `blocks:` or `outputs:` that is none."""
-    if len(path) == 2 and path[0] == "blocks" and isinstance(value, list | str):
-        return {"body": value}
-    if len(path) == 2 and path[0] == "outputs" and isinstance(value, str):
-        return {"from": value}
-    if path == ["outputs"] and isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return {name: {"from": name} for name in value}
-    return {}
 
 
 def _beside(word: str, path: list[str | int], args: source.Mapping, root: Located) -> str:
@@ -261,7 +264,7 @@ def _remedy(word: str, node: source.Mapping, root: Located, known: list[str], fi
             return f"an argument stands within the op: `{whole}`"
     if word in ("activation", "act"):
         return nearest_key(word, node, [], lambda _: True)
-    if word in ("reshape", "view") and _makes_flat(source.plain(node.index[word].value)):
+    if word in ("reshape", "view") and makes_flat(source.plain(node.index[word].value)):
         others = {e.name: source.plain(e.value) for e in node.entries if e.name != word}
         return f"`{flow({'flatten': {}, **others} if others else 'flatten')}` in place of the node"
     held = [entry.name for entry in node.entries if entry.name != word]
@@ -275,14 +278,6 @@ def _remedy(word: str, node: source.Mapping, root: Located, known: list[str], fi
     if own and not near.startswith("did"):
         return f"an op is a node of its own, behind this one: `- {own.split('`')[1]}`"
     return near
-
-
-def _makes_flat(sizes: Any) -> bool:
-    """Whether these are the sizes that make a value flat, without the batch's or beside it."""
-    if isinstance(sizes, dict) and len(sizes) == 1:
-        (sizes,) = sizes.values()
-    listed = sizes if isinstance(sizes, list) else [sizes]
-    return -1 in listed and len(listed) <= 2
 
 
 def _of_packages(word: str, near: str, root: Located) -> str:
@@ -369,16 +364,16 @@ _PLAIN = ("body", "do", "shortcut", "expect", "blocks", "variants", "outputs")
 
 def _hint(error: Any, path: list[str | int], root: Located) -> str:
     """The remedy for a value of another type than is taken."""
-    if wrapped := _wrapped(path, error.instance):
-        return f"write `{flow(wrapped)}`"
+    if within := wrapped(path, error.instance):
+        return f"write `{flow(within)}`"
     if _words(error) == "a mapping of arguments":
         return "its arguments have names: write `{}` where none is given"
     if path[-1:] == ["padding"] and error.instance == "same":
         return pool_hint(source.plain(source.locate(root, iter(path[:-1]))))
     if path[-1:] == ["name"] and "." in str(error.instance).strip("."):
-        return _scoped(root, path)
-    if path[:1] == ["input"] and (without := _without_batch(root)):
-        return f"the batch is left out: `input: {without}`"
+        return scoped(root, path)
+    if path[:1] == ["input"] and (sizes := without_batch(root)):
+        return f"the batch is left out: `input: {sizes}`"
     if error.schema.get("description") == SHARED["shape"]["description"]:
         return shape_hint(error.instance)
     fits = _fits(error.schema)
@@ -398,16 +393,6 @@ def _fits(schema: Any) -> Callable[[Any], bool]:
     return lambda value: bool(_validator().evolve(schema=schema).is_valid(value))
 
 
-def _scoped(root: Located, path: list[str | int]) -> str:
-    """A node whose name is a path, within the scopes of that path."""
-    node = source.plain(source.locate(root, iter(path[:-1])))
-    *outer, name = (source.resolve(part) for part in str(node["name"]).split("."))
-    node["name"] = name
-    for scope in reversed(outer):
-        node = {"name": scope, "seq": [node]}
-    return f"`seq` opens a scope: `{flow(node)}` in place of the node"
-
-
 def _is_unknown_block(error: Any, path: list[str | int], root: Located) -> bool:
     """Whether a value is that of a block's name, and no block of that name is in the file."""
     if error.schema.get("description") != SHARED["args"]["description"] or not path:
@@ -418,11 +403,11 @@ def _is_unknown_block(error: Any, path: list[str | int], root: Located) -> bool:
     return word not in _blocks(root)
 
 
-def _without_batch(root: Located) -> str:
-    """The input's shape without a first size that is no number, as of a batch."""
-    sizes = source.plain(root).get("input")
-    batch = isinstance(sizes, list) and len(sizes) == 4 and sizes[0] in (None, -1, "N", "B", "?")
-    return flow(sizes[1:]) if batch else ""
+def _is_unknown_section(path: list[str | int], root: Located) -> bool:
+    """Whether a mapping stands where a variant's does, under a name that is none: that is told."""
+    variants = source.plain(root).get("variants")
+    declared = variants if isinstance(variants, dict) else {}
+    return len(path) == 2 and path[0] in _KNOWN and path[1] not in declared
 
 
 def _where(path: list[str | int]) -> str:

@@ -28,6 +28,7 @@ from cnndsl.expr import (
 from cnndsl.expr.tree import MAX_WORK
 from cnndsl.ops.base import Shape
 from cnndsl.provenance import Origin, Path, Written, read, reader, written
+from cnndsl.source import resolve
 from cnndsl.words import qualified
 
 MISSING = Missing()
@@ -391,6 +392,9 @@ def mend(value: Any) -> str:
         listed = re.sub(r",\s*\)", ")", text).replace("(", "[").replace(")", "]")
         write = f"a list has brackets: write `{listed}`"
         return write if "," in text else f"an expression has a `$`: write `${text}`"
+    number = resolve(text)
+    if isinstance(value, str) and isinstance(number, int | float) and not isinstance(number, bool):
+        return f"write `{text}`, without quotation marks"
     bare = text.rstrip(", ")
     return f"write {bare} without the comma" if bare and bare != text else ""
 

@@ -877,3 +877,67 @@ def test_words_of_others_mean_ops_that_there_are() -> None:
     assert {*_ARGUMENTS} <= {arg for op in registry().values() for arg in op.args} | {
         *("from", "name", "note", "shape", "body", "params", "blocks", "about")
     }
+
+
+@pytest.mark.parametrize("word", sorted({"in", "if", "or", "not", "and", "else", "true"}))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "params: {%: 4}\nbody: [{conv: $%}]\n",
+        "params: {%: 4}\nbody: [{conv: $(2 * %)}, {conv: {out: 4, kernel: $(% - 2)}}]\n",
+        "let: {%: 4}\nbody: [{conv: 4, name: c$(%)}]\n",
+        "body: [{for: {%: [4, 8]}, do: {conv: $(% + 1)}}]\n",
+        "blocks: {A: {params: {%: int}, body: [{conv: $%}]}}\nbody: [{A: {%: 4}}]\n",
+        "blocks: {A: {let: {%: 4}, body: [{conv: $(%)}]}}\nbody: [A]\n",
+    ],
+)
+def test_a_word_of_expressions_is_told_where_it_is_declared(
+    word: str, text: str, tmp_path: Path
+) -> None:
+    (error,) = told(INPUT + text.replace("%", word), tmp_path)
+    assert error.message == f"`{word}` is a word of expressions; choose another name"
+    assert not told(INPUT + text.replace("%", "width"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "body: [{conv: 4, name l}, {relu: , from: l}]\n",
+        "body: [{conv: 4}, {concat: [{relu: , name l}, {relu: , from: l}]}]\n",
+        "body: [{conv: {out: 4, kernel 3, padding: 1}, name: a}, {relu: , from: a}]\n",
+        "params: {sizes: [3, 4]}\nbody: [{for: {c $sizes}, do: {conv: $c}}]\n",
+        "params: {width 16, n: 2}\nbody: [{conv: $width}, {conv: $n}]\n",
+        "let: {width 16}\nbody: [{conv: $width}]\n",
+        "import: {r resnet}\nbody: [{r.Basic: {width: 4}}]\n",
+        "body: [{conv: 4, name: se}]\noutputs: {feat {from: se}}\n",
+        "body: [{conv {out: 4, kernel: 3}}]\n",
+        "body: [{conv: {out: 4, kernel [3, 3]}, name: a}]\n",
+        "params: {w: '16'}\nbody: [{conv: $w}, {conv: $(w * 2)}]\n",
+        "params: {w: '16'}\nbody: [{conv: $(w * 2)}, {conv: $w}, {conv: {out: $w, kernel: 3}}]\n",
+        "params: {p: '0.5'}\nbody: [{dropout: $p}, {dropout: {p: $(p / 2)}}]\n",
+        "let: {w: '8'}\nbody: [{for: {i: 2}, do: {conv: $w}}]\n",
+        "blocks: {A: {params: {out: int}, body: [{conv: $out}]}}\nbody: [{A: {out: '8'}}]\n",
+    ],
+)
+def test_one_lost_or_added_sign_is_one_message(text: str, tmp_path: Path) -> None:
+    errors = told(INPUT + text, tmp_path)
+    assert len(errors) == 1, "\n".join(map(str, errors))
+    assert_helps(text, tmp_path)
+
+
+@pytest.mark.parametrize("section", ["expect", "published"])
+def test_a_misspelt_section_is_told_without_what_it_holds(section: str, tmp_path: Path) -> None:
+    held = {"expect": "shapesq: {l: [4, 32, 32], m: 3}", "published": "smal: {top: 1, data: mnist}"}
+    text = f"{INPUT}body: [{{conv: 4, name: l}}]\n{section}: {{{held[section]}}}\n"
+    (error,) = told(text, tmp_path)
+    assert "nor a variant" in error.message
+
+
+@pytest.mark.parametrize("loop", ["repeat: 3", "for: {i: 3}", "repeat: 2 # twice"])
+def test_what_is_repeated_stands_under_do(loop: str, tmp_path: Path) -> None:
+    text = f"{INPUT}body:\n  - conv: 4\n  - {loop}\n    - relu\n    - bn\n  - flatten\n"
+    (error,) = told(text, tmp_path)
+    (line,) = re.findall(r"`(.*)` stands on a line before this one", error.help)
+    lines = text.split("\n")
+    lines.insert(error.span.line - 1, " " * (error.span.column - 1) + line)
+    assert not told("\n".join(lines), tmp_path)
