@@ -514,6 +514,8 @@ def test_a_mistake_of_an_extended_file_is_told_there(check: Check) -> None:
 # The shipped ones
 
 SPECS = sorted(shipped.folder().glob("*.yaml"))
+LARGE = ("efficientnet", "regnet")
+"""Those of many large variants."""
 CLASSES = {"folder": 1000, "cifar100": 100}
 CHANNELS = {"folder": 3, "cifar10": 3, "cifar100": 3}
 TORCHVISION = (
@@ -522,7 +524,13 @@ TORCHVISION = (
 )
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=pytest.mark.heavy if path.stem in LARGE else ())
+        for path in SPECS
+    ],
+)
 def test_shipped_recipes_fit_their_networks(path: Path) -> None:
     """Each is right in every variant, and the network takes the images that it says."""
     checked = set()

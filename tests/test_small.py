@@ -86,7 +86,7 @@ TABLE = {
             "{repeat: 3000, do: B}",
             f"blocks: {{B: {{let: {{{many('p#: $x.channels', 5_000)}}}, body: [relu]}}}}",
         ),
-        STEPS,
+        OPERATIONS,
     ),
     "empty rounds": Small(net("{for: {i: 1000000}, do: []}"), STEPS),
     "rounds of what is left out": Small(

@@ -341,7 +341,7 @@ def test_figures_of_torchvision(name: str) -> None:
     assert (side, side) == published or (name in TAKE_SMALLER and side < min(published))
 
 
-@pytest.mark.parametrize("name", TORCHVISION)
+@pytest.mark.parametrize("name", [*LIGHT, *heavy(HEAVY)])
 def test_smallest_image_of_torchvision(name: str) -> None:
     side = min_input(cnndsl.check(name))
     assert side is not None
@@ -402,7 +402,7 @@ def test_pytorch_finds_the_static_shapes_and_weights(path: Path, variant: str | 
     assert sum(p.numel() for p in model.parameters()) == cnndsl.cost(graph).params
 
 
-@pytest.mark.parametrize(("path", "variant"), networks())
+@pytest.mark.parametrize(("path", "variant"), networks(others_heavy=True))
 def test_every_variant_takes_the_digits(path: Path, variant: str | None) -> None:
     """The recipe's data fits the network: grey images of ten classes, at the recipe's size."""
     graph = cnndsl.check(path, variant)
