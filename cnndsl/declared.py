@@ -33,6 +33,14 @@ def type_meant(word: str) -> str:
     return next((one for one in TYPES if len(one) > 2 and typo(word, one)), "")
 
 
+def truth_meant(word: object) -> str:
+    """`true` or `false`, for a word or a number that stands for it elsewhere; or ""."""
+    lower = str(word).lower()
+    if lower in ("yes", "on", "y", "true", "1"):
+        return "true"
+    return "false" if lower in ("no", "off", "n", "false", "0", "none") else ""
+
+
 @dataclass(eq=False)
 class Written:
     """What a file declares: whether anything reads it, and the block whose parameter it is."""

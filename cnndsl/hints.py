@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from cnndsl import source
+from cnndsl.declared import truth_meant
 from cnndsl.diagnostics import suggest
 from cnndsl.expr import Exhausted, ExprError, evaluate, template
 from cnndsl.flow import flow
@@ -317,8 +318,7 @@ def _word_hint(text: str, words: str) -> str:
     lower = text.lower()
     if lower == "none" and "null" in words:
         return "write `null`"
-    if "true or false" in words and lower in ("yes", "no", "on", "off", "none", "y", "n"):
-        truth = "true" if lower in ("yes", "on", "y") else "false"
+    if "true or false" in words and (truth := truth_meant(lower)):
         return f"YAML 1.2 has `true` and `false` only: write `{truth}`"
     if lower == "valid" and "`same`" in words:
         return "without padding it is 0: write `0`"

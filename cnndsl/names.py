@@ -219,9 +219,13 @@ class _Checker:
         word: str,
         known: Iterable[str],
         places: Mapping[str, Span] = MappingProxyType({}),
+        unsure: bool | None = None,
     ) -> None:
-        """Note an unknown word; `places` are those of the known ones that may be misspelt."""
-        full = self.report.full or self.spec.open
+        """Note an unknown word; `places` are those of the known ones that may be misspelt.
+
+        It is left out where what is declared is `unsure`, by default where any name may be.
+        """
+        full = self.report.full or (self.spec.open if unsure is None else unsure)
         if not full and len(self.unknown) < MAX_ERRORS:
             self.unknown.append(Unknown(code, message, span, word, sorted(known), places))
 
@@ -398,7 +402,7 @@ class _Checker:
             op = nearest_op(name, [])
             if not alias and not op:
                 places = {block.name: block.span for block in blocks.values()}
-                self.error("name", message, span, name, blocks, places)
+                self.error("name", message, span, name, blocks, places, self.spec.unsure)
             elif not self.report.full and not self.spec.open:
                 help = op or nearest_op(name, list(blocks))
                 own = help.replace("did you mean `", f"did you mean `{alias}.") if alias else help

@@ -7,7 +7,7 @@ on, so that one run tells all independent mistakes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,7 @@ class _Parser:
             init=tuple(self.init(root.get("init"))),
             train=tuple(self.settings(root.get("train"))),
             open=self.is_open(root),
+            unsure=len(blocks) < len(self.declared) or self.is_bad([root, root.get("blocks")]),
             requires=tuple(str(item.value) for item in required(root)),
         )
 
@@ -99,6 +100,11 @@ class _Parser:
         for holder in (root, *blocks):
             found = holder if isinstance(holder, Mapping) else Mapping((), holder.span)
             holders += [found.get(name) for name in ("params", "let", "import", "variants")]
+        return self.is_bad(holders)
+
+    def is_bad(self, holders: Iterable[Located | None]) -> bool:
+        """Whether one of these, or a key in one, was found wrong."""
+        holders = [*holders]
         told = [holder.span for holder in holders if holder is not None]
         told += [entry.key.span for holder in holders for entry in _entries(holder)]
         return not self.bad.isdisjoint(told)

@@ -277,5 +277,7 @@ class Spec:
     """The packages that the file's ops need."""
     open: bool = False
     """Whether keys that declare names have the wrong form: then an unknown name may be theirs."""
+    unsure: bool = False
+    """Whether those are keys that declare blocks."""
     unread: tuple[Diagnostic, ...] = ()
     """Warnings of what nothing in the file, or in those that it imports, reads."""

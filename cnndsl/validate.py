@@ -153,6 +153,8 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
                 return
             names = next(option["enum"] for option in error.schema["anyOf"] if "enum" in option)
             help = constructed(word) or nearest_op(word, [*names, *_blocks(root)])
+            if word.split()[0] in names and " " in word:
+                help = f"a colon is missing: write `{word.replace(' ', ': ', 1)}`"
             help = _of_packages(word, help, root)
             if word in names_before(root, path):
                 help = f"an earlier value is taken with `from`: write `{{from: {word}}}`"

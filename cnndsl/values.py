@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from cnndsl import syntax
-from cnndsl.declared import type_meant
+from cnndsl.declared import truth_meant, type_meant
 from cnndsl.diagnostics import Diagnostic, Frame, Related, Report, Span, suggest
 from cnndsl.expr import (
     Exhausted,
@@ -284,7 +284,9 @@ class Evaluator:
                 help = suggest(value, [*env.home.spec.blocks])
                 self.wrong("name", f"unknown block `{value}`", term, env, help)
             message = f"{what} takes {WORDS[kind]}, found {show(value)}"
-            self.wrong("type", message, term, env, mend(value))
+            truth = truth_meant(value) if kind == "bool" else ""
+            help = f"write `{truth}`" if truth else mend(value)
+            self.wrong("type", message, term, env, help)
 
     def remedy(self, where: Written) -> str:
         """What a text was meant as, where that is another value or a type."""

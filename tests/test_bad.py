@@ -254,7 +254,7 @@ body:
         ({"params": {"width": float("inf")}}, "`width` takes an integer, found inf", ""),
         ({"params": {"depths": 3}}, "`depths` takes a list, found 3", ""),
         ({"params": {"depths": ["a"]}}, "", ""),
-        ({"params": {"flag": 1}}, "`flag` takes true or false, found 1", ""),
+        ({"params": {"flag": 1}}, "`flag` takes true or false, found 1", "write `true`"),
         ({"params": {"block": "Nope"}}, "unknown block `Nope`", "known: Basic"),
         ({"params": {"block": 3}}, "`block` takes a block, found 3", ""),
         ({"input": [3, 2, 2]}, "a window of 3×3 does not fit the 2×2 image", TOO_LARGE),

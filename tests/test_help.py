@@ -690,6 +690,7 @@ def test_values_of_a_loop_with_one_name_are_not_told_again(tmp_path: Path) -> No
         ("params: {d: [1, 2]}\nbody: [{for: {k: '$([2 * v for v in d])'}, do: relu}]", "written"),
         ("body: [{conv: 8}, {split: {sizes: [2, 6]}}]", "its branches are a list"),
         ("body: [relu]\noutputs: {o: {from: [a, b]}}", "a body joins them"),
+        ("body: [conv 8]", "write `conv: 8`"),
         ("body: [{residual: {}}, relu]", "as in `residual: [{conv: 8}, relu]`"),
         ("input: [28, 28, 1]\nbody: [{conv: {out: 8, kernel: 3}}]", "`input: [1, 28, 28]`"),
         ("import: {r: resnet}\nbody: [{r.ResNet: {}}]", "taken with `extends`"),
@@ -941,3 +942,68 @@ def test_what_is_repeated_stands_under_do(loop: str, tmp_path: Path) -> None:
     lines = text.split("\n")
     lines.insert(error.span.line - 1, " " * (error.span.column - 1) + line)
     assert not told("\n".join(lines), tmp_path)
+
+
+TWO = [
+    (
+        "train: {optimizer: {name: adam, momentum: 0.9}, schedul: cosine}\nbody: [relu]\n",
+        ("`schedul` in train", "optimizer.momentum: `adam` does not read it"),
+    ),
+    (
+        "train: {optimizer: {name: adam, momentum: 0.9}, schedule: {name: cosine, nam: 3}}\n"
+        "body: [relu]\n",
+        ("`nam` in schedule", "optimizer.momentum: `adam` does not read it"),
+    ),
+    (
+        "blocks: {A: {bdy: relu}, B: {body: [Cc]}}\nbody: [A, B]\n",
+        ("`bdy` in A", "unknown block `Cc`"),
+    ),
+    (
+        "blocks: {A: {params: {w: 3, 3x: 4}, body: relu}, B: {body: [{D: {}}]}}\nbody: [A, B]\n",
+        ("`3x` is not a name", "unknown block `D`"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "messages"), TWO)
+def test_one_mistake_does_not_hide_another(
+    text: str, messages: tuple[str, ...], tmp_path: Path
+) -> None:
+    errors = told(INPUT + text, tmp_path)
+    assert len(errors) == len(messages)
+    for message in messages:
+        assert any(message in error.message for error in errors)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "train: {optimizer: {nmae: adam, momentum: 0.9, betas: [0.9, 0.99]}}\nbody: [relu]\n",
+        "train: {optimizer: {betas: [0.9, 0.99]}, varients: {v: {optimizer: adam}}}\n"
+        "variants: {v: {}}\nbody: [relu]\n",
+        "block: {Cc: {body: relu}}\nbody: [Cc, {Dd: {}}]\n",
+        "blocks: {cC: {body: relu}}\nbody: [Cc, {Dd: {}}]\n",
+    ],
+)
+def test_what_may_be_among_the_misspelt_is_not_told(text: str, tmp_path: Path) -> None:
+    assert len(told(INPUT + text, tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("flag=no", "flag=yes", "flag=on", "flag=Off", "flag=1", "flag=0", "flag=None"),
+        *("p=50", "p=12.5", "act=rele", "act=Relu", "n='16'"),
+    ],
+)
+def test_help_for_a_value_from_outside(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(
+        f"params: {{flag: true, act: relu, n: 3, p: 0.5}}\n{INPUT}"
+        "body: [{conv: {out: $n, bias: $flag}}, {use: $act}, {dropout: $p}]\n"
+    )
+    with pytest.raises(SpecError) as caught:
+        checked(str(path), None, [value], None)
+    (error,) = caught.value.diagnostics
+    (right,) = re.findall(r"(?:write|did you mean|the op is) `([^`]+)`", error.help)
+    assert checked(str(path), None, [f"{value.partition('=')[0]}={right}"], None).layers

@@ -141,8 +141,10 @@ def _recipe(
         value = next((s.value for s in settings if s.value.span == span), syntax.Broken(span))
         with suppress(Poison):
             evaluator.wrong("value", misfit.message, value, env, misfit.help)
-    if not lost:
-        for place, misfit in unread(Recipe, list(places.values()), choices=others):
+    unsure = {path[0] for path in lost}  # their choice may be among what is lost
+    anywhere = any(suggest(word, ["variants"]).startswith("did") for word in unsure)
+    for place, misfit in unread(Recipe, list(places.values()), choices=others):
+        if not anywhere and misfit.path[0] not in unsure:
             told = f"{'.'.join(misfit.path)}: {misfit.message}"
             at = _key(settings, list(places)[place], misfit.path)
             report.error("unused", told, at, misfit.help)

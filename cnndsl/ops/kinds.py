@@ -63,7 +63,9 @@ class Number(Kind):
         if (self.min is not None and value < self.min) or (
             self.max is not None and value > self.max
         ):
-            return super().check(value)
+            percent = f"write `{value / 100:g}`" if self.max == 1 and 10 <= value <= 100 else ""
+            message = f"expected {self.words()}, found {show(value)}"
+            raise Reject(message, help=percent)
         return int(value) if self.whole else float(value)
 
     def schema(self) -> Schema:
