@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 import cnndsl
 from cnndsl.cli import app
 from cnndsl.diagram import make_figure, make_plan, write_page
+from cnndsl.diagram.plan import Link
 from cnndsl.graph import Graph
 
 ROOT = Path(__file__).parent.parent
@@ -326,6 +327,19 @@ def test_the_page_draws_the_picture_s_lines(visit: Any) -> None:
     )
     lines = make_figure(make_plan(graph)).lines
     assert drawn.count("M") == sum(line.arrow for line in lines)
+
+
+def test_the_page_draws_data_over_shortcuts(visit: Any) -> None:
+    opened = visit("resnet50")
+    opened.page.evaluate(LAID_OUT, False)
+    drawn = opened.page.evaluate(
+        "[...document.querySelectorAll('g.lines')].map((net) => "
+        "[...net.querySelectorAll('.line')].map((path) => path.classList[1]))"
+    )
+    data = f"l{list(Link).index(Link.MAIN)}"
+    shared = [kinds for kinds in drawn if data in kinds and len(kinds) > 1]
+    assert shared
+    assert all(kinds[-1] == data for kinds in shared)
 
 
 def test_blocks_open_and_close_by_clicks(visit: Any) -> None:

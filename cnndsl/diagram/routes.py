@@ -1,6 +1,6 @@
 """Places → the lines of wires.
 
-page/layout.js computes the same lines; a test compares them.
+page/routes.js computes the same lines; a test compares them.
 """
 
 from __future__ import annotations
