@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import erfc, exp, pi, sqrt
 from typing import Any
 
 from cnndsl import syntax
@@ -40,6 +41,12 @@ SCHEMES: Mapping[str, Mapping[str, Kind]] = {
     "orthogonal": {"gain": _POSITIVE},
 }
 """The functions of torch.nn.init, without their underscore, with their arguments."""
+
+BETWEEN = {"uniform": (0, 1), "trunc_normal": (-2, 2)}
+"""Schemes whose numbers lie between `a` and `b`, with PyTorch's defaults of them."""
+
+FARTHEST = 8
+"""How many standard deviations the mean of `trunc_normal` may lie outside of its bounds."""
 
 ON_MATRICES = ("xavier_normal", "xavier_uniform", "kaiming_normal", "kaiming_uniform", "orthogonal")
 """Schemes that need a weight of at least two dimensions."""
@@ -224,10 +231,48 @@ class _Rules:
             except Reject as e:
                 message = f"{rule.scheme}.{arg.name}: {e.message}"
                 evaluator.wrong("value", message, arg.value, env, mend(value), e.item)
+        if clash := _clash(rule.scheme, dict(values)):
+            name, message, help = clash
+            (at,) = (arg.value for arg in rule.args if arg.name == name)
+            evaluator.wrong("value", f"{rule.scheme}.{name}: {message}", at, env, help)
         self.tell_idle(rule)
         if rule.scheme == "constant" and values[0][1] in (0, 1):
             return Call("nn.init.zeros_" if values[0][1] == 0 else "nn.init.ones_")
         return Call(f"nn.init.{rule.scheme}_", (), tuple(values))
+
+
+def _clash(scheme: str, values: Mapping[str, float]) -> tuple[str, str, str] | None:
+    """The argument for which there are no numbers to draw, why, and a remedy."""
+    if scheme == "trunc_normal" and values.get("std") == 0:
+        return "std", "a deviation of 0 leaves nothing to draw", "write the mean as a constant"
+    if scheme not in BETWEEN or not values:
+        return None
+    low, high = (values.get(name, own) for name, own in zip("ab", BETWEEN[scheme], strict=True))
+    if low > high or (scheme == "trunc_normal" and low == high):
+        name, other = ("a", "b") if "a" in values else ("b", "a")
+        default = low if other == "a" else high
+        help = "" if other in values else f"give `{other}` too: without it, it is {default:g}"
+        return name, f"`a` is below `b`, found {low:g} and {high:g}", help
+    mean, std = values.get("mean", 0), values.get("std", 1)
+    if scheme == "trunc_normal" and _is_rare((low - mean) / std, (high - mean) / std):
+        told = f"hardly a number of mean {mean:g} and std {std:g} lies from {low:g} to {high:g}"
+        return next(iter(values)), told, "it would take PyTorch too long to find some"
+    return None
+
+
+def _is_rare(low: float, high: float) -> bool:
+    """Whether fewer than one in 1000 numbers is kept that PyTorch draws between two bounds.
+
+    The bounds are in standard deviations from the mean. It draws evenly between them where less
+    than 0.3 of a normal variable lies there, and keeps a number by its density.
+    """
+    low, high = (low, high) if low + high > 0 else (-high, -low)
+    if low > FARTHEST:
+        return True
+    share = (erfc(low / sqrt(2)) - erfc(high / sqrt(2))) / 2
+    if share > 0.3 or high - low < 1:
+        return False
+    return share * sqrt(2 * pi) * exp(max(low, 0) ** 2 / 2) / (high - low) < 0.001
 
 
 def idle_args(scheme: str, values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any, NoReturn
 
 from cnndsl import syntax
@@ -25,7 +26,7 @@ from cnndsl.expr import (
     oversize,
     show,
 )
-from cnndsl.expr.tree import MAX_WORK
+from cnndsl.expr.tree import MAX_NUMBER, MAX_WORK
 from cnndsl.ops.base import Shape
 from cnndsl.provenance import Origin, Path, Written, read, reader, written
 from cnndsl.source import resolve
@@ -160,7 +161,7 @@ class Evaluator:
         self.spend(1, term.span)
         match term:
             case syntax.Const(value):
-                return value
+                return self.literal(value, term.span, env)
             case syntax.Formula(expr):
                 return self.compute(expr, term, env)
             case syntax.Terms(items):
@@ -169,6 +170,14 @@ class Evaluator:
                 values = (p if isinstance(p, str) else self.compute(p, term, env) for p in parts)
                 return "".join(filled(value) for value in values)
         raise Poison
+
+    def literal(self, value: Any, span: Span, env: Env) -> Any:
+        """A value as it is written; a number is held to the bound that expressions have too."""
+        if isinstance(value, int | float) and MAX_NUMBER < abs(value) < inf:
+            fault = f"the value is beyond {MAX_NUMBER:.0e}"
+            self.report.error("bound", fault, span, "", env.frames)
+            raise Poison
+        return value
 
     def list_of(self, values: list[Any], span: Span, env: Env) -> list[Any]:
         fault = oversize(values)

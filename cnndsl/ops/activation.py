@@ -8,6 +8,9 @@ from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call
 from cnndsl.ops.memory import FLOAT, INPUT, OUTPUT, Kept
 from cnndsl.ops.reading import Along, Reading, normalized, pointwise
 
+LEAST = 1e-15
+"""What is less is too near to 0 to divide by: the result would be past the bound of numbers."""
+
 
 class Activation(Op):
     """What activations share: `nn` is PyTorch's module, `functional` its function or F.{name}.
@@ -128,8 +131,8 @@ class CELU(Activation, name="celu", nn="CELU"):
     alpha: float = arg("Minus the limit below zero; not 0.", default=1.0, primary=True)
 
     def shape(self, x: Shape) -> Shape:
-        if self.alpha == 0:
-            raise Reject("alpha is 0, and celu divides by it", "alpha", "use `relu`")
+        if abs(self.alpha) < LEAST:
+            raise Reject(f"alpha is {self.alpha:g}, and celu divides by it", "alpha", "use `relu`")
         return x
 
     @property
@@ -206,7 +209,7 @@ class LogSigmoid(Doubled, name="logsigmoid", nn="LogSigmoid"):
 class Softplus(Activation, name="softplus", nn="Softplus"):
     """log(1 + exp(beta * x)) / beta, a smooth relu."""
 
-    beta: float = arg("How sharp the bend is.", default=1.0)
+    beta: float = arg("How sharp the bend is.", default=1.0, min=LEAST)
     threshold: float = arg("Above this beta * x it is x itself.", default=20.0)
 
 

@@ -206,9 +206,14 @@ class LocalResponseNorm(Op, name="lrn"):
     overwritable = True
 
     size: int = arg("Channels in the neighbourhood.", min=1, primary=True)
-    alpha: float = arg("Weight of the energy.", default=1e-4)
+    alpha: float = arg("Weight of the energy.", default=1e-4, min=0)
     beta: float = arg("Exponent.", default=0.75)
-    k: float = arg("Added to the energy.", default=1.0)
+    k: float = arg("Added to the energy.", default=1.0, min=0)
+
+    def shape(self, x: Shape) -> Shape:
+        if self._padded(x) > 2**40:
+            raise Reject(f"size {self.size} needs a tensor of more than 2**40 elements", "size")
+        return x
 
     def idle(self) -> Mapping[str, tuple[str, ...]]:
         none: dict[str, tuple[str, ...]] = (

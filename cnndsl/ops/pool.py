@@ -12,6 +12,9 @@ from cnndsl.ops.reading import WHOLE, Reading, pointwise, shares_of, window
 from cnndsl.ops.sums import Sum
 from cnndsl.ops.windows import Pair, Sliding, pair, sides
 
+MAX_STEP = 2**31 - 1
+"""PyTorch's pools count steps and taps in numbers of 32 bits; its convolutions do not."""
+
 
 class Pool(Op):
     """What the sliding pools share; the window's step is its own size unless given."""
@@ -26,6 +29,9 @@ class Pool(Op):
 
     def shape(self, x: Shape) -> Shape:
         sliding = self._sliding()
+        for name, own in (("stride", sliding.stride), ("dilation", sliding.dilation)):
+            if max(own) > MAX_STEP:
+                raise Reject(f"{name} {max(own)} is more than {MAX_STEP}", name)
         left, _, top, _ = sliding.padding
         for kernel, around in zip(sliding.kernel, (top, left), strict=True):
             if around > kernel // 2:  # as PyTorch has it
