@@ -26,12 +26,21 @@ from cnndsl.importer.printing import written
 from cnndsl.importer.proving import prove
 from cnndsl.importer.rewriting import settle, simplify, with_initial_scales
 from cnndsl.importer.scopes import classes_of, grouped, stateful_paths
-from cnndsl.importer.sizes import other_sizes, parted
+from cnndsl.importer.sizes import (
+    MANY_SAMPLES,
+    Modes,
+    alike,
+    misshapen,
+    of_the_batch,
+    other_sizes,
+    parted,
+    to_run,
+)
 from cnndsl.importer.sources import Subject, find
 from cnndsl.importer.steps import Network
 from cnndsl.importer.structure import outline
 from cnndsl.importer.terms import Outline
-from cnndsl.importer.tracing import Trace, trace
+from cnndsl.importer.tracing import BATCH, Trace, trace
 
 __all__ = ["Imported", "ModelError", "Problem", "import_spec"]
 
@@ -67,29 +76,57 @@ def _import(subject: Subject, shape: Shape) -> Imported:
     calls, training = _traced(model, shape)
     _, inference = _traced(model, shape, training=False)
     found = _outline(subject, calls, training, inference)
+    here, others = Modes(shape, training, inference), _others(subject, shape)
+    single = _for_batches(subject, here)
     text, notes = _written(subject, found, shape)
     graph = _checked(text)
-    other = _other(subject, shape)
-    constants = parted(training, other) if other else []
-    shapes = [shape, other.shape] if other and not constants else [shape]
-    notes += [*constants, *_proven(subject, graph, shapes), *losses(graph, subject.made)]
+    notes += [*parted(here, others), *misshapen(graph, others), *single]
+    notes += [*_proven(subject, graph, to_run(here, others)), *losses(graph, subject.made)]
     return Imported(text, tuple(notes))
 
 
-def _traced(model: nn.Module, shape: Shape, training: bool = True) -> tuple[Trace, Network]:
+def _traced(
+    model: nn.Module, shape: Shape, training: bool = True, batch: int = BATCH
+) -> tuple[Trace, Network]:
     """A network's calls for samples of one shape, and what its outputs need of them as ops."""
-    calls = trace(model, shape, is_leaf, training)
+    calls = trace(model, shape, is_leaf, training, batch)
     return calls, simplify(convert(calls))
 
 
-def _other(subject: Subject, shape: Shape) -> Network | None:
-    """The ops for another size of samples, if the network takes one."""
-    for size in other_sizes(shape):
-        try:
-            return _traced(subject.on_meta(), size)[1]
-        except ModelError:
-            continue
-    return None
+def _taken(subject: Subject, shape: Shape, batch: int = BATCH) -> Modes | None:
+    """The ops for another shape of samples or number of them, if the network takes it."""
+    model = subject.on_meta()
+    try:
+        return Modes(shape, *(_traced(model, shape, mode, batch)[1] for mode in (True, False)))
+    except ModelError:
+        return None
+
+
+def _others(subject: Subject, shape: Shape) -> list[Modes]:
+    """The ops for other sizes, one of each kind of which the network takes any."""
+    taken = (
+        next((modes for size in sizes if (modes := _taken(subject, size))), None)
+        for sizes in other_sizes(shape)
+    )
+    return [modes for modes in taken if modes]
+
+
+def _for_batches(subject: Subject, here: Modes) -> list[str]:
+    """A note where one sample alone is another case; ModelError where more samples are."""
+    many = _taken(subject, here.shape, MANY_SAMPLES)
+    problems = of_the_batch(here, many) if many else []
+    if problems:
+        raise ModelError("the network depends on the number of samples", _NO_BATCH, problems)
+    try:
+        _, single = _traced(subject.on_meta(), here.shape, training=False, batch=1)
+    except ModelError:
+        return []
+    if alike(here.inference, single):
+        return []
+    return ["for a batch of one sample the forward pass takes another way; the spec does not"]
+
+
+_NO_BATCH = "what a spec says of one sample holds for each"
 
 
 _DEFECT = "this is a defect of the importer: please report the network"

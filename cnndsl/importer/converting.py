@@ -14,7 +14,7 @@ from cnndsl.importer.functions import HANDLERS, Arguments, Made, Unclear
 from cnndsl.importer.readings import op_of_function, op_of_module, target_of
 from cnndsl.importer.signatures import Parameters, bound
 from cnndsl.importer.steps import Network, Step
-from cnndsl.importer.tracing import BATCH, Event, Foreign, Trace, Value, Weight
+from cnndsl.importer.tracing import Event, Foreign, Trace, Value, Weight
 from cnndsl.ops.base import Family, Op, Reject, Shape
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
@@ -45,6 +45,10 @@ class _Converter:
     """Values that are another one, by id."""
     sources: dict[int, Event] = field(default_factory=dict)
     """The event of each value, for patterns of several calls."""
+
+    @property
+    def batch(self) -> int:
+        return self.trace.input.shape[0]
 
     def follow(self, value: Value) -> int:
         return self.same.get(value.id, value.id)
@@ -82,7 +86,7 @@ class _Converter:
         parameters = bound(target, event.args, event.kwargs)
         if parameters is not None:
             parameters = {n: v for n, v in parameters.items() if not isinstance(v, Value)}
-        arguments = Arguments(event, parameters, self.sources)
+        arguments = Arguments(event, parameters, self.sources, self.batch)
         handler = HANDLERS.get(bare) if event.inputs else None
         try:
             made = handler(arguments) if handler else self.general(bare, arguments)
@@ -122,7 +126,7 @@ class _Converter:
             shape = op.infer(tuple(Shape(value.shape[1:]) for value in inputs))
         except Reject:
             return False
-        batched = all(v.shape and v.shape[0] == BATCH for v in (*inputs, result))
+        batched = all(v.shape and v.shape[0] == self.batch for v in (*inputs, result))
         return batched and tuple(shape) == result.shape[1:]
 
     def add(

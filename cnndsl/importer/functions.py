@@ -11,7 +11,7 @@ import torch
 from cnndsl.importer.readings import op_of_function
 from cnndsl.importer.signatures import Parameters
 from cnndsl.importer.steps import merge
-from cnndsl.importer.tracing import BATCH, Event, Foreign, Value, Weight
+from cnndsl.importer.tracing import Event, Foreign, Value, Weight
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op, Reject, Shape
 
@@ -37,6 +37,8 @@ class Arguments:
     parameters: Parameters | None
     """By name, where the function's signature is known, without the input."""
     sources: Mapping[int, Event]
+    batch: int
+    """The number of samples."""
 
     @property
     def values(self) -> tuple[Value, ...]:
@@ -251,7 +253,7 @@ def reshape(call: Arguments) -> list[Made]:
     shuffled = _shuffle(call)
     if shuffled:
         return [shuffled]
-    if after[:1] != (BATCH,) or before[:1] != (BATCH,):
+    if after[:1] != (call.batch,) or before[:1] != (call.batch,):
         raise Unclear("across the samples of a batch")
     if len(after) == 2 and after[1] == call.x.size:
         return [Made(make("flatten"), (call.value,))]
@@ -279,7 +281,7 @@ def _shuffle(call: Arguments) -> Made | None:
     if first is None or turned != (viewed.shape[0], *viewed.shape[2:0:-1], *viewed.shape[3:]):
         return None
     source = first.inputs[0]
-    if source.shape != call.result.shape or viewed.shape[0] != BATCH:
+    if source.shape != call.result.shape or viewed.shape[0] != call.batch:
         return None
     return Made(make("channel_shuffle", groups=groups), (source,))
 
@@ -288,7 +290,7 @@ def flatten(call: Arguments) -> list[Made]:
     if call.parameters is None:
         return reshape(call)
     op = op_of_function("flatten", call.parameters, call.x)
-    whole = len(call.result.shape) == 2 and call.result.shape[0] == BATCH
+    whole = len(call.result.shape) == 2 and call.result.shape[0] == call.batch
     return [Made(op, (call.value,))] if op and not whole else reshape(call)
 
 

@@ -88,18 +88,19 @@ def trace(
     shape: Sequence[int],
     is_leaf: Callable[[nn.Module], bool],
     training: bool,
+    batch: int = BATCH,
 ) -> Trace:
     """Run the network on the meta device with a batch of this sample shape."""
     model.train(training)
     _count(filter(is_leaf, model.modules()))
     recorder = _Recorder(model, is_leaf)
-    x = torch.empty(BATCH, *shape, device="meta")
+    x = torch.empty(batch, *shape, device="meta")
     input = recorder.fresh(x)
     with recorder.hooked(), torch.no_grad(), recorder:
         try:
             result = model(x)
         except Raised as e:
-            raise _failed(e, recorder, shape) from e
+            raise _failed(e, recorder, tuple(x.shape)) from e
     outputs = {name: recorder.output(tensor, name) for name, tensor in _named(result)}
     if not outputs:
         when = "training" if training else "inference"
@@ -115,17 +116,24 @@ def _count(modules: Iterable[nn.Module]) -> None:
                 setattr(module, name, torch.zeros((), dtype=buffer.dtype))
 
 
+OF_SHAPES = (RuntimeError, ValueError, IndexError, ZeroDivisionError)
+"""What PyTorch and Python raise where sizes do not fit."""
+
+
 def _failed(e: BaseException, recorder: _Recorder, shape: Sequence[int]) -> ModelError:
     """The error of a forward pass, in words: where it was, and what stood in the way."""
     path = recorder.path
     where = (f"`{path}`" if path else "the forward pass") + place(e)
-    sizes = ", ".join(map(str, shape))
     of_meta = isinstance(e, NotImplementedError | RuntimeError | TypeError)
     if of_meta and "meta" in str(e).lower():
         fact = f"the forward pass depends on the data, in {where}: {said(e)}"
         return ModelError(fact, "a spec's path through the network is the same for every input")
-    fact = f"the network does not take [{sizes}], in {where}: {said(e)}"
-    return ModelError(fact, "give the shape of one sample by --input C,H,W")
+    batch, *sample = shape
+    if isinstance(e, OF_SHAPES) and not isinstance(e, RecursionError | NotImplementedError):
+        fact = f"the network does not take {sample}, in {where}: {said(e)}"
+        return ModelError(fact, "give the shape of one sample by --input C,H,W")
+    help = f"run it by itself on a batch of {batch} samples; --input gives another shape of one"
+    return ModelError(f"a batch of {batch} samples {sample} fails in {where}: {said(e)}", help)
 
 
 def _named(result: Any) -> Iterator[tuple[str, Tensor]]:
@@ -149,6 +157,16 @@ def _named(result: Any) -> Iterator[tuple[str, Tensor]]:
         elif item is not None:
             fact = f"the output `{name}` is no tensor but {type(item).__name__}"
             raise ModelError(fact, "a spec's outputs are tensors")
+
+
+def _version(tensor: Tensor) -> int:
+    """How often a tensor's memory was written; what inference mode makes is not counted."""
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _versions(items: Iterable[Any]) -> list[tuple[Tensor, int]]:
+    with torch._C.DisableTorchFunction():  # our own questions are no calls of the network
+        return [(item, _version(item)) for item in items if isinstance(item, Tensor)]
 
 
 @dataclass
@@ -200,7 +218,7 @@ class _Recorder(TorchFunctionMode):
     def overwritten(self, before: Sequence[tuple[Tensor, int]], results: Sequence[Tensor]) -> None:
         """Forget what other tensors hold whose memory was written."""
         for tensor, version in before:
-            if tensor._version == version:
+            if _version(tensor) == version:
                 continue
             memory = tensor.untyped_storage()._cdata
             for other in self.alive:
@@ -221,8 +239,12 @@ class _Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if self.within:
             return func(*args, **kwargs)
+        if getattr(func, "__name__", "") == "__get__":  # an attribute, mostly of no tensors
+            found = func(*args)
+            if not isinstance(found, Tensor):
+                return found
         flat, _ = tree_flatten((args, dict(kwargs)))
-        before = [(t, t._version) for t in flat if isinstance(t, Tensor)]
+        before = _versions(flat)
         told_args, told_kwargs = tree_map(self.read, (tuple(args), dict(kwargs)))
         result = self.apart(func(*args, **kwargs), before)
         self.record(self.path, func, told_args, told_kwargs, result, before)
@@ -233,7 +255,7 @@ class _Recorder(TorchFunctionMode):
 
         A dropout does so in inference: its value is one of its own, whatever reads the other.
         """
-        same = {id(t) for t, version in before if t._version == version} - self.weights.keys()
+        same = {id(t) for t, version in before if _version(t) == version} - self.weights.keys()
 
         def other(item: Any) -> Any:
             return item.view_as(item) if isinstance(item, Tensor) and id(item) in same else item
@@ -254,7 +276,8 @@ class _Recorder(TorchFunctionMode):
     ) -> None:
         flat, _ = tree_flatten(result)
         tensors = [leaf for leaf in flat if isinstance(leaf, Tensor)]
-        self.overwritten(before, tensors)
+        with torch._C.DisableTorchFunction():
+            self.overwritten(before, tensors)
         if not tensors or any(id(tensor) in self.weights for tensor in tensors):
             return
         outputs = tuple(self.fresh(tensor) for tensor in tensors)
@@ -285,7 +308,7 @@ class _Recorder(TorchFunctionMode):
                 if not self.within:
                     self.arguments.append(tree_map(self.read, (tuple(args), dict(kwargs))))
                     flat, _ = tree_flatten((args, kwargs))
-                    self.before = [(t, t._version) for t in flat if isinstance(t, Tensor)]
+                    self.before = _versions(flat)
                 self.within += 1
 
         return enter
