@@ -18,6 +18,7 @@ import pytest
 pytest.importorskip("starlette", reason="the extra `serve` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 
+import anyio
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from serving import HOST, TINY, checking, client_of
@@ -247,4 +248,41 @@ def test_long_bodies_are_refused(client: TestClient, file: Path) -> None:
     assert client.put("/api/spec", content=text, headers=version).status_code == 413
     answer = client.post("/api/check", content=text)
     assert answer.json()["diagnostics"][0]["code"] == "bound"
+    assert file.read_text(encoding="utf-8") == TINY
+
+
+@pytest.mark.parametrize("path", ["/", "/api/spec", "/api/check", "/api/schema", "/api/changes"])
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "OPTIONS", "TRACE", "BREW", "PUT", "POST"])
+def test_methods_that_no_endpoint_knows(client: TestClient, path: str, method: str) -> None:
+    known = {"PUT": ["/api/spec"], "POST": ["/api/check", "/api/schema"]}
+    if path not in known.get(method, []):
+        assert client.request(method, path).status_code == 405
+
+
+@pytest.mark.parametrize("length", ["100000000", "9" * 30, str(MAX_BODY + 1), "400"])
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/api/spec"), ("POST", "/api/check")])
+def test_a_body_that_is_not_sent(
+    client: TestClient, file: Path, method: str, path: str, length: str
+) -> None:
+    """One that would be too long is refused before it comes; whoever leaves disturbs nobody."""
+    sent: list[Any] = []
+    events = iter(
+        [
+            {"type": "http.request", "body": b'{"text": "', "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+
+    async def receive() -> Any:
+        assert int(length) <= MAX_BODY, "it waits for a body that it will refuse"
+        return next(events)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = {**client.headers, "host": HOST, "content-length": length, "if-match": "x"}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "path": path, "headers": raw, "query_string": b""}
+    anyio.run(client.app, scope, receive, send)
+    assert sent[0]["status"] == (413 if int(length) > MAX_BODY else 400)
     assert file.read_text(encoding="utf-8") == TINY

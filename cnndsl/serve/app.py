@@ -11,7 +11,7 @@ from secrets import token_urlsafe
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -44,7 +44,7 @@ def make_app(
         Route("/api/changes", desk.changes),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
-    app = Starlette(routes=routes, exception_handlers={RefusedError: _refused, OSError: _failed})
+    app = Starlette(routes=routes, exception_handlers=_HANDLERS)
     return Guard(app, gate)
 
 
@@ -58,6 +58,13 @@ async def _failed(request: Request, error: Exception) -> Response:
     status = _STATUS.get(error.errno or 0, 500)
     return JSONResponse({"error": error.strerror or str(error)}, status)
 
+
+async def _left(request: Request, error: Exception) -> Response:
+    """What nobody reads: whoever asked has gone before all of the body was sent."""
+    return JSONResponse({"error": "the body is not complete"}, 400)
+
+
+_HANDLERS = {RefusedError: _refused, OSError: _failed, ClientDisconnect: _left}
 
 _STATUS = {
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), 403),
