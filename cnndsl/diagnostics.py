@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from heapq import nlargest
@@ -239,6 +239,10 @@ class Reached:
 NOWHERE = Reached()
 
 
+Help = str | Callable[[], str]
+"""A remedy, or what finds it: that is asked of messages alone that are told."""
+
+
 @dataclass
 class Report:
     """The diagnostics of one run, each place and fact told once."""
@@ -259,13 +263,11 @@ class Report:
         several places may be wrong for each in another way.
         """
         code, message, span = diagnostic.code, diagnostic.message, diagnostic.span
-        place = (code, message if distinct else None, span)
         if self._count[diagnostic.severity] >= MAX_ERRORS:
             return
-        # What is wrong where an alias is defined is not told again where it stands.
-        if self._seen & {place, (code, message, span.root)}:
+        if self._has(code, message, span, distinct):
             return
-        self._seen |= {place, (code, message, span)}
+        self._seen |= {(code, message if distinct else None, span), (code, message, span)}
         self._count[diagnostic.severity] += 1
         self.diagnostics.append(diagnostic)
 
@@ -279,14 +281,28 @@ class Report:
         code: str,
         message: str,
         span: Span,
-        help: str = "",
+        help: Help = "",
         frames: tuple[Frame, ...] = (),
         related: tuple[Related, ...] = (),
         *,
         distinct: bool = False,
     ) -> None:
-        told = Diagnostic(code, _clip(message), span, _clip(help), frames, related=related)
+        message = _clip(message)
+        if self.knows(code, message, span, distinct=distinct):
+            return
+        found = help if isinstance(help, str) else help()
+        told = Diagnostic(code, message, span, _clip(found), frames, related=related)
         self.add(told, distinct=distinct)
+
+    def knows(self, code: str, message: str, span: Span, *, distinct: bool = False) -> bool:
+        """Whether an error is not told: its place, or where an alias is defined that stands there,
+        has been, or there are enough. See `add` for `distinct`.
+        """
+        return self.full or self._has(code, message, span, distinct)
+
+    def _has(self, code: str, message: str, span: Span, distinct: bool) -> bool:
+        place = (code, message if distinct else None, span)
+        return not self._seen.isdisjoint((place, (code, message, span.root)))
 
     def blame(self, diagnostic: Diagnostic, value: Span) -> None:
         """Take an error of an expression that one value may have caused, written at `value`.

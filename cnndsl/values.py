@@ -6,12 +6,13 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from typing import Any, NoReturn
 
 from cnndsl import syntax
 from cnndsl.declared import truth_meant, type_meant
-from cnndsl.diagnostics import Diagnostic, Frame, Related, Report, Span, suggest
+from cnndsl.diagnostics import Diagnostic, Frame, Help, Related, Report, Span, suggest
 from cnndsl.expr import (
     Exhausted,
     Expr,
@@ -209,7 +210,7 @@ class Evaluator:
         if found and not isinstance(fault, UnknownName) and self.remedy(found):
             self.miswritten("expression", fault.message, found, span, env)
         if isinstance(fault, UnknownName):
-            if env.home.spec.open:
+            if env.home.spec.open or self.report.knows("expression", fault.message, span):
                 raise Poison from None
             help, found = suggest(fault.name, list(env)), None
         if isinstance(fault, UnknownAttribute):
@@ -239,7 +240,7 @@ class Evaluator:
         message: str,
         term: syntax.Term,
         env: Env,
-        help: str = "",
+        help: Help = "",
         path: Path = (),
         more: tuple[Related, ...] = (),
     ) -> NoReturn:
@@ -290,8 +291,8 @@ class Evaluator:
             if kind == "block" and isinstance(value, str):
                 if env.home.spec.open:
                     raise Poison from None
-                help = suggest(value, [*env.home.spec.blocks])
-                self.wrong("name", f"unknown block `{value}`", term, env, help)
+                near = partial(suggest, value, [*env.home.spec.blocks])
+                self.wrong("name", f"unknown block `{value}`", term, env, near)
             message = f"{what} takes {WORDS[kind]}, found {show(value)}"
             truth = truth_meant(value) if kind == "bool" else ""
             help = f"write `{truth}`" if truth else mend(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import reduce
+from functools import partial, reduce
 from operator import add, mul
 from pathlib import Path
 from time import process_time
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import cnndsl
 from cnndsl.builder import build_module
 from cnndsl.checker import MAX_TOGETHER, check_variants
-from cnndsl.diagnostics import MAX_KNOWN, Source, Span, SpecError, suggest
+from cnndsl.diagnostics import MAX_ERRORS, MAX_KNOWN, Report, Source, Span, SpecError, suggest
 from cnndsl.expr import Meter
 from cnndsl.graph import Input, Node
 from cnndsl.load import MAX_FILES
@@ -160,3 +160,18 @@ def test_the_files_of_a_network_are_bounded_together(wide: int, of: int, tmp_pat
         cnndsl.check(tmp_path / "net.yaml")
     told = raised.value.diagnostics[0]
     assert (told.code, told.message) == ("bound", f"more than {MAX_FILES} files in all")
+
+
+def test_a_remedy_is_sought_for_what_is_told_alone() -> None:
+    report, sought = Report(), list[int]()
+    for number in range(3 * MAX_ERRORS):
+        where = Span(Source("net.yaml", ""), number // 3 + 1)
+        report.error("name", f"fact {number}", where, partial(remedy, sought))
+    assert len(sought) == len(report.diagnostics) == MAX_ERRORS
+    report.error("name", "another", Span(Source("net.yaml", ""), 9_999), partial(remedy, sought))
+    assert len(sought) == MAX_ERRORS
+
+
+def remedy(sought: list[int]) -> str:
+    sought.append(1)
+    return "a remedy"

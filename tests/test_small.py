@@ -269,6 +269,44 @@ TABLE = {
         ),
         "did you mean",
     ),
+    **{
+        f"a {what} that does not exist, in each round": Small(net(body, more), told)
+        for what, body, more, told in (
+            (
+                "value",
+                f"[{{for: {{i: 4000}}, do: {{relu: {{}}, name: {BIG}$i}}}}, "
+                f"{{for: {{i: 7000}}, do: {{from: {BIG}$(i + 60000)}}}}]",
+                "",
+                "did you mean",
+            ),
+            *(
+                (
+                    f"{what} of {key}",
+                    f"{{for: {{i: 9000}}, do: {{{node}}}}}",
+                    f"{key}: {{{many('abcdefgh#: 1', 9_000)}}}",
+                    "unknown name",
+                )
+                for key in ("params", "let")
+                for what, node in (
+                    ("parameter", "leaky_relu: $abcdefgx"),
+                    ("term", "conv: $(abcdzzzz + i)"),
+                    ("part of a name", 'relu: {}, name: "$xabcdefgh$i"'),
+                )
+            ),
+            (
+                "block",
+                '{for: {i: 9000}, do: {use: "Abcdefzz$i"}}',
+                f"blocks: {{{many('Abcdef#: {body: relu}', 9_000)}}}",
+                "no block or op",
+            ),
+            (
+                "parameter of a block",
+                "{for: {i: 9000}, do: {B: {abcdefgx: 1}}}",
+                f"blocks: {{B: {{params: {{{many('abcdefgh#: 1', 9_000)}}}, body: relu}}}}",
+                "no parameter",
+            ),
+        )
+    },
     "ops that do not exist": Small(net(f"[{many('convx#: 3')}]"), "unknown op"),
     "parameters that do not exist": Small(
         net(f"[{many('{conv: $paramx#}', 4_000)}]", f"params: {{{many('param#: 1', 5_000)}}}"),
@@ -330,6 +368,11 @@ repetitions within each other; repetitions within each other and opened
 rounds of rounds of nothing; rounds that pass a value on; rounds of many values passed on
 rounds of empty branches; rounds of scopes; rounds of calls; rounds of sums
 scopes that look different; aliases of a body; variants; recipes of variants
+a parameter of params that does not exist, in each round
+a parameter of let that does not exist, in each round
+a part of a name of params that does not exist, in each round
+a part of a name of let that does not exist, in each round
+a term of params that does not exist, in each round
 """
 """Those that take most of the time: they are left to the long run."""
 

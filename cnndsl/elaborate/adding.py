@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NoReturn
 
 from cnndsl import syntax
@@ -118,7 +119,7 @@ class Adding(Naming):
                     if name
                     else f"{cls.name} takes no short form"
                 )
-                self.fail("name", told, arg.key, place, suggest(name, list(cls.args)))
+                self.fail("name", told, arg.key, place, partial(suggest, name, list(cls.args)))
             written[name] = arg
         return written
 

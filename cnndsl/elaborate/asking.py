@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from cnndsl import syntax
-from cnndsl.diagnostics import Related, Report, Span
+from cnndsl.diagnostics import Help, Related, Report, Span
 from cnndsl.expr import show
 from cnndsl.ops.base import Shape
 from cnndsl.scopes import OpenScope
@@ -71,7 +71,7 @@ class Asking:
             self.evaluator.wrong("value", message, term, env, mend(value), path)
         return Shape(int(size) for size in sizes)
 
-    def fail(self, code: str, message: str, span: Span, place: Place, help: str = "") -> NoReturn:
+    def fail(self, code: str, message: str, span: Span, place: Place, help: Help = "") -> NoReturn:
         self.report.error(code, message, span, help, place.env.frames)
         raise Poison
 

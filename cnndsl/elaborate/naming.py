@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from cnndsl import syntax
 from cnndsl.diagnostics import Frame, Related, Span, suggest
@@ -120,7 +121,7 @@ class Naming(Asking):
         message = f"no value before this is named `{name}`"
         if self.told_absent(message, name, paths, term.span, place.env.frames):
             raise Poison
-        help = self.whereabouts(name, place.scope)
+        help = partial(self.whereabouts, name, place.scope)
         self.evaluator.wrong("name", message, term, place.env, help)
 
     def leave_out(self, node: syntax.Node, place: Place, label: str = "") -> None:

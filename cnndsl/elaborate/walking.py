@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NoReturn
 
 from cnndsl import syntax
@@ -350,7 +351,7 @@ class Walking(Merging):
                 if place.env.home.spec.open:
                     raise Poison from None
                 spec = place.env.home.spec
-                help = or_of_package(value, nearest_op(value, [*spec.blocks, *ops]), spec.requires)
+                help = partial(_meant, value, [*spec.blocks, *ops], spec)
                 message = f"no block or op is named `{value}`"
                 self.evaluator.wrong("name", message, target, place.env, help)
         if not isinstance(value, BlockRef):
@@ -401,10 +402,15 @@ class Walking(Merging):
         known = [param.name for param in block.params]
         unknown = sorted(set(given) - set(known))
         for name in () if ref.home.spec.open else unknown:
-            message, help = f"{block.name} has no parameter `{name}`", suggest(name, known)
+            message, help = f"{block.name} has no parameter `{name}`", partial(suggest, name, known)
             self.report.error("name", message, given[name].key, help, place.env.frames)
         absent = set(known) - set(given) if unknown else set()
         return given | {name: syntax.Arg(name, span, syntax.Broken(span)) for name in absent}
+
+
+def _meant(word: str, known: Sequence[str], spec: syntax.Spec) -> str:
+    """The remedy for a word that names neither a block nor an op."""
+    return or_of_package(word, nearest_op(word, known), spec.requires)
 
 
 def _plain_name(node: syntax.Node) -> str:
