@@ -303,7 +303,7 @@ TABLE = {
                 "parameter of a block",
                 "{for: {i: 9000}, do: {B: {abcdefgx: 1}}}",
                 f"blocks: {{B: {{params: {{{many('abcdefgh#: 1', 9_000)}}}, body: relu}}}}",
-                "no parameter",
+                "is not among",
             ),
         )
     },
