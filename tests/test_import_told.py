@@ -45,6 +45,22 @@ def test_nothing_is_told_of_what_a_spec_holds() -> None:
     assert imported("Net").notes == ()
 
 
+class OneReLU(Net):
+    """A module without parameters stands in no state dict, whatever its names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = nn.ReLU()
+        self.again = self.act
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.again(self.b(self.act(self.a(x))))
+
+
+def test_a_module_without_parameters_may_have_two_names() -> None:
+    assert imported("OneReLU").notes == ()
+
+
 # --- refusals ------------------------------------------------------------------------------------
 
 
@@ -206,6 +222,166 @@ class Unsteady(Net):
         return super().forward(x)
 
 
+class GivesItsInput(Net):
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+class Bare(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.contiguous()
+
+
+class LooksLike(nn.Module):
+    """Two names of one shape, in ASCII and in Cyrillic, at different places."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = conv()
+        self.inner = nn.Sequential()
+        self.inner.add_module("\N{CYRILLIC SMALL LETTER A}", conv())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(self.a(x))
+
+
+class Outputs(nn.Module):
+    """Three outputs: one of the trunk, one of a module, one of a function."""
+
+    names: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = conv(), conv()
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        x = self.a(x)
+        return dict(zip(Outputs.names, (x, self.b(x), F.relu(x)), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("names", "fact"),
+    [
+        (("low-level", "q", "r"), "an output is `low-level`, and the name of an output begins"),
+        (("p", "", "r"), "an output is ``"),
+        (("p", "q", "_r"), "an output is `_r`"),
+        (("0", "1", "2"), "an output is `0`"),
+        (("p", "q", "forward"), "its name is an attribute of every nn.Module"),
+        (("p", "q", "b"), "its name is the name of a module"),
+        (("p", "q", "\N{CYRILLIC SMALL LETTER ER}"), "looks like `p`, in other letters"),
+    ],
+)
+def test_the_name_of_an_output_is_told_where_no_spec_can_have_it(
+    names: tuple[str, ...], fact: str
+) -> None:
+    Outputs.names = names
+    with pytest.raises(ModelError, match="names that a spec cannot have") as caught:
+        imported("Outputs")
+    assert fact in str(caught.value)
+    assert not caught.value.help
+
+
+class GatedWithoutGradient(Net):
+    """One of two ways, by which a weight learns through the other."""
+
+    def features(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        with torch.no_grad():
+            gate = x.sigmoid()
+        return self.b(x) * gate
+
+
+class AddedWithoutGradient(Net):
+    def features(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        with torch.inference_mode():
+            more = F.relu(x)
+        return self.b(x) + more.clone()
+
+
+class Reversal(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return -gradient
+
+
+class Reversed(Net):
+    def features(self, x: Tensor) -> Tensor:
+        result: Tensor = Reversal.apply(super().features(x))
+        return result
+
+
+class HookedValue(Net):
+    def features(self, x: Tensor) -> Tensor:
+        x = super().features(x)
+        if x.requires_grad:
+            x.register_hook(lambda gradient: gradient * 2)
+        return F.relu(x)
+
+
+class HookedWeight(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a.weight.register_hook(lambda gradient: gradient * 2)
+
+
+class HookedAfterwards(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a.weight.register_post_accumulate_grad_hook(lambda weight: None)
+
+
+class HookedModule(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a.register_full_backward_hook(lambda module, before, after: None)
+
+
+class HookedBefore(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_full_backward_pre_hook(lambda module, gradient: None)
+
+
+class Replaced(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a.forward = lambda x: F.conv2d(x, self.a.weight, self.a.bias, padding=1) * 3
+
+
+class ReplacedWithin(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a._conv_forward = lambda x, weight, bias: F.conv2d(x, weight, bias, padding=1) * 3
+
+
+class TwoOutputs(Net):
+    """An output of one call, and one of several that begin before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        x = self.features(x)
+        return {"low": self.norm(x), "out": self.head(x.mean((2, 3)))}
+
+
+class Recursive(Net):
+    def forward(self, x: Tensor) -> Any:
+        return self(x)
+
+
+class Asserts(Net):
+    def forward(self, x: Tensor) -> Any:
+        assert len(x) == 1
+        return super().forward(x)
+
+
 class Exits(Net):
     def forward(self, x: Tensor) -> Tensor:
         raise SystemExit("no")
@@ -308,6 +484,25 @@ def pruned() -> nn.Module:
         ("AlwaysInTraining", "drop: dropout is active in inference too"),
         ("ChannelsLast", "the network itself fails on real numbers at FILE:LINE: RuntimeError"),
         ("Unsteady", "the network gives two results for one input"),
+        ("GivesItsInput", "cannot be expressed"),
+        ("Bare", "the network gives out its input as it is"),
+        ("LooksLike", "looks like `a`, in other letters"),
+        ("GatedWithoutGradient", "the network's gradients are not those of the values"),
+        ("AddedWithoutGradient", "the network's gradients are not those of the values"),
+        ("Reversed", "the network's gradients are not those of the values"),
+        ("HookedValue", "the network's gradients are not those of the values"),
+        ("HookedWeight", "a.weight: has a hook, which may change its gradient"),
+        ("HookedAfterwards", "a.weight: has a hook, which may change its gradient"),
+        ("HookedModule", "a: Conv2d has a hook, which may change its gradients"),
+        ("HookedBefore", "the network itself: HookedBefore has a hook"),
+        ("Replaced", "a: the method `forward` of this Conv2d was replaced"),
+        ("ReplacedWithin", "a: the method `_conv_forward` of this Conv2d was replaced"),
+        ("TwoOutputs", "head: the output `out` is computed by several calls"),
+        (
+            "Recursive",
+            "a batch of 3 samples [3, 16, 16] fails in the forward pass at FILE:LINE: Rec",
+        ),
+        ("Asserts", "a batch of 3 samples [3, 16, 16] fails in the forward pass at FILE:LINE: Ass"),
         ("Exits", "SystemExit: no"),
         ("Wrong", "the network does not take [3, 16, 16], in `head` at FILE:LINE: RuntimeError"),
         ("ChunkGate", "a part of the channels goes on to something else"),
@@ -458,6 +653,13 @@ class WithoutGradient(Net):
         with torch.no_grad():
             x = F.relu(self.a(x))
         return self.b(x)
+
+
+class InInferenceMode(Net):
+    def features(self, x: Tensor) -> Tensor:
+        with torch.inference_mode():
+            x = F.relu(self.a(x))
+        return self.b(x.clone())
 
 
 class Upsampled(Net):
@@ -620,6 +822,10 @@ class DrawnLater(Net):
         ("Frozen", ["frozen in the network, and learning in the spec: a.weight, a.bias"]),
         (
             "WithoutGradient",
+            ["these get no gradient in the network, and learn in the spec: a.weight, a.bias"],
+        ),
+        (
+            "InInferenceMode",
             ["these get no gradient in the network, and learn in the spec: a.weight, a.bias"],
         ),
         ("Upsampled", ["upsample.size comes from the size of its input: it is 16"]),

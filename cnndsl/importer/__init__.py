@@ -129,6 +129,10 @@ def _for_batches(subject: Subject, here: Modes) -> list[str]:
 _NO_BATCH = "what a spec says of one sample holds for each"
 
 
+_GRADIENTS = (
+    "no_grad and detach on one of several ways, hooks, and functions with a backward pass of their"
+    " own have no words in a spec"
+)
 _DEFECT = "this is a defect of the importer: please report the network"
 
 
@@ -158,6 +162,9 @@ def _text(subject: Subject, found: Outline, shape: Shape, *, fold: bool) -> str:
 def _proven(subject: Subject, graph: Graph, shapes: Sequence[Shape]) -> list[str]:
     """The notes of a proof; ModelError where the spec's network is not the original."""
     proof = prove(graph, subject.on_meta(), shapes)
+    if proof.problems and proof.of_gradients:
+        fact = "the network's gradients are not those of the values that it computes"
+        raise ModelError(fact, _GRADIENTS, proof.problems[:20])
     if proof.problems:
         raise ModelError(
             "the spec's network differs from the original", _DEFECT, proof.problems[:20]
@@ -177,6 +184,8 @@ def _outline(subject: Subject, calls: Trace, training: Network, inference: Netwo
     if problems:
         count = f"{len(problems)} thing{'s' if len(problems) > 1 else ''}"
         raise ModelError(f"{count} in the network cannot be expressed", _HELP, problems)
+    if not training.steps:
+        raise ModelError("the network gives out its input as it is", "a spec has a node at least")
     if any(step.kind == "layer_scale" for step in training.steps):
         training = with_initial_scales(training, model.state_dict())
     stateful = stateful_paths(model)

@@ -65,6 +65,25 @@ def inexpressible(model: nn.Module, is_leaf: Callable[[nn.Module], bool]) -> Ite
             yield Problem(path, f"the {weights} of {kind} is computed by a parametrization")
         elif is_leaf(module) and (module._forward_hooks or module._forward_pre_hooks):
             yield Problem(path, f"{kind} has a hook, which may change its values")
+        elif module._backward_hooks or module._backward_pre_hooks:
+            yield Problem(path, f"{kind} has a hook, which may change its gradients")
+        elif is_leaf(module) and (method := _replaced(module)):
+            yield Problem(path, f"the method `{method}` of this {kind} was replaced by another")
+    for name, weight in model.named_parameters():
+        if weight._backward_hooks or weight._post_accumulate_grad_hooks:
+            yield Problem(name, "has a hook, which may change its gradient or its value")
+
+
+def _replaced(module: nn.Module) -> str:
+    """A method of the class that the instance has another function for."""
+    return next(
+        (
+            name
+            for name, value in vars(module).items()
+            if inspect.isroutine(value) and inspect.isroutine(getattr(type(module), name, None))
+        ),
+        "",
+    )
 
 
 def _twice(model: nn.Module) -> Iterator[Problem]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from cnndsl.importer.confirming import HELP
 from cnndsl.importer.errors import ModelError, Problem
 from cnndsl.importer.terms import Body, Head, Outline, Term
-from cnndsl.words import SEGMENT, taken_as
+from cnndsl.words import OUTPUT, SEGMENT, skeleton, taken_as
 
 
 def name(outline: Outline, input: int) -> Outline:
@@ -24,8 +25,12 @@ def name(outline: Outline, input: int) -> Outline:
     root.taken.add("input")
     body = namer.body(outline.body, root)
     heads = tuple(namer.head(head, root) for head in outline.heads)
+    for output in [outline.main, *(head.name for head in heads)] if heads else ():
+        namer.output(output)
     if namer.problems:
         raise ModelError("module names that a spec cannot have", "", namer.problems)
+    if namer.ways:
+        raise ModelError("the flow of values cannot be written as a spec", HELP, namer.ways)
     return replace(outline, body=namer.resolved(body, ""), heads=heads)
 
 
@@ -82,6 +87,10 @@ class _Namer:
     paths: dict[int, str] = field(default_factory=dict)
     """By value, its path in the spec."""
     problems: list[Problem] = field(default_factory=list)
+    ways: list[Problem] = field(default_factory=list)
+    """Outputs that stand where no name is at fault."""
+    written: dict[str, str] = field(default_factory=dict)
+    """The names in the spec, by what those that look alike share."""
 
     def __post_init__(self) -> None:
         self.paths[self.input] = "input"
@@ -139,7 +148,22 @@ class _Namer:
         elif term.segment in scope.taken:
             fact = f"`{term.segment}` is the name of another value in the spec"
             self.problems.append(Problem(term.path, fact))
+        elif self.twin(term.segment) != term.segment:
+            fact = f"`{term.segment}` looks like `{self.twin(term.segment)}`, in other letters"
+            self.problems.append(Problem(term.path, fact))
         return term.segment, term.segment
+
+    def output(self, name: str) -> None:
+        """Tell where an output cannot be called so."""
+        if fault := OUTPUT.fault(name):
+            self.problems.append(Problem("", f"an output is `{name}`, and {fault}"))
+        elif self.twin(name) != name:
+            fact = f"the output `{name}` looks like `{self.twin(name)}`, in other letters"
+            self.problems.append(Problem("", fact))
+
+    def twin(self, name: str) -> str:
+        """The first name that looks as this one."""
+        return self.written.setdefault(skeleton(name), name)
 
     # --- values that are taken up again ---
 
@@ -169,6 +193,10 @@ class _Namer:
         if len(head.body) == 1 and head.body[0].kind in ("op", "seq"):
             (term,) = head.body
             label = term.segment or head.name
+            taken = "the name of a module" if label in root.taken else taken_as(label)
+            if taken:
+                fact = f"the output `{label}` would be a module, and its name is {taken}"
+                self.problems.append(Problem(term.path, fact))
             root.count += 1
             root.taken.add(label)
             if term.kind == "seq":
@@ -181,6 +209,6 @@ class _Namer:
             path = self.paths[head.source]
             return replace(head, name=label, body=self.resolved((term,), ""), path=path)
         if head.body:
-            problem = Problem(head.body[-1].path, f"the output `{head.name}` is no module's alone")
-            self.problems.append(problem)
+            fact = f"the output `{head.name}` is computed by several calls beside the other outputs"
+            self.ways.append(Problem(head.body[-1].path, fact))
         return replace(head, path=self.paths[head.source])

@@ -30,12 +30,20 @@ Where they all but cancel out, it is the square of it, of the largest of all wei
 """
 
 
+OTHER_GRADIENT = "has another gradient"
+
+
 @dataclass(frozen=True)
 class Proof:
     """What differs, and what holds with a reservation, as notes."""
 
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def of_gradients(self) -> bool:
+        """Whether all values are equal, and only what the network learns by differs."""
+        return all(problem.fact == OTHER_GRADIENT for problem in self.problems)
 
 
 def prove(graph: Graph, original: nn.Module, shapes: Sequence[Sequence[int]]) -> Proof:
@@ -124,7 +132,7 @@ def _gradients(found: Run, wanted: Run) -> Iterator[Problem]:
     for name, gradient in known.items():
         mine = found.gradients.get(name)
         if mine is None or not _near(mine, gradient, ROUNDING**2 * largest):
-            yield Problem(name, "has another gradient")
+            yield Problem(name, OTHER_GRADIENT)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
