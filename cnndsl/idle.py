@@ -12,6 +12,9 @@ from cnndsl.words import normal
 OF_NETWORKS = ("variants", "input", "inputs", "outputs", "init", "expect", "published", "train")
 """Sections of a network, which those who import a file do not take with its blocks."""
 
+HOLDERS = ("variants", "recipes")
+"""Keys of a recipe that hold recipes by their names."""
+
 
 def idle(root: Mapping) -> tuple[Diagnostic, ...]:
     """Warnings of what cannot act in a file, whatever it holds."""
@@ -34,16 +37,21 @@ def _void(root: Mapping) -> Iterator[Entry]:
                 yield entry
             yield from (inner for inner in _entries(entry.value) if _is_empty(inner.value, False))
     for recipe in _recipes(root.get("train")):
-        yield from (entry for entry in _entries(recipe) if _is_empty(entry.value, False))
+        held = [recipe, *(_mapping(recipe, key) for key in HOLDERS)]
+        yield from (e for holder in held for e in _entries(holder) if _is_empty(e.value, False))
 
 
 def _recipes(train: Located | None) -> Iterator[Located]:
     """The mappings that hold sections of recipes: `train:` itself, its variants and recipes."""
     if isinstance(train, Mapping):
         yield train
-        for key in ("variants", "recipes"):
+        for key in HOLDERS:
             for entry in _entries(train.get(key)):
                 yield from _recipes(entry.value)
+
+
+def _mapping(holder: Located, key: str) -> Located | None:
+    return holder.get(key) if isinstance(holder, Mapping) else None
 
 
 def _is_empty(value: Located, null: bool = True) -> bool:

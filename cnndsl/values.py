@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from math import inf
 from typing import Any, NoReturn
 
 from cnndsl import syntax
@@ -174,7 +173,7 @@ class Evaluator:
 
     def literal(self, value: Any, span: Span, env: Env) -> Any:
         """A value as it is written; a number is held to the bound that expressions have too."""
-        if isinstance(value, int | float) and MAX_NUMBER < abs(value) < inf:
+        if isinstance(value, int | float) and MAX_NUMBER < abs(value) <= sys.float_info.max:
             fault = f"the value is beyond {MAX_NUMBER:.0e}"
             self.report.error("bound", fault, span, "", env.frames)
             raise Poison

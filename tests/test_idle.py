@@ -261,3 +261,57 @@ def test_idle_arguments_are_told(text: str, told: list[str], tmp_path: Path) -> 
         for d in cnndsl.check(path).diagnostics
     ]
     assert found == told
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_nesterov_is_of_sgd_alone(name: str, value: str, tmp_path: Path) -> None:
+    """Beside any other optimizer it is told once, and the remedy is to leave it away."""
+    path = tmp_path / "net.yaml"
+    momentum = ", momentum: 0.9" if name in ("sgd", "rmsprop") else ""
+    optimizer = f"{{name: {name}{momentum}, nesterov: {value}}}"
+    path.write_text(
+        f"input: [3, 8, 8]\nbody: [flatten, {{linear: 2}}]\ntrain: {{optimizer: {optimizer}}}"
+    )
+    if name == "sgd":
+        assert cnndsl.check(path).diagnostics == ()
+        return
+    with pytest.raises(cnndsl.SpecError) as caught:
+        cnndsl.check(path)
+    (told,) = caught.value.diagnostics
+    assert "nesterov" in told.message
+    assert "nesterov: false" not in told.help
+    path.write_text(path.read_text().replace(f", nesterov: {value}", ""))
+    assert cnndsl.check(path).diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    ("freeze", "idle"),
+    [
+        ("['a.*', 'a.weight']", ["a.weight"]),
+        ("['a.weight', 'a.*']", ["a.weight"]),
+        ("[a, 'a.*']", ["a"]),
+        ("['a.weight', 'a.bias']", []),
+        ("['a.weight', 'a.bias', a]", ["a.bias", "a.weight"]),
+        ("['*.weight', 'a.*']", []),
+    ],
+)
+def test_patterns_that_freeze_nothing_more(freeze: str, idle: list[str], tmp_path: Path) -> None:
+    """Without those that are told, the same is frozen."""
+    path = tmp_path / "net.yaml"
+    body = "[{conv: 3, name: a}, flatten, {linear: 2, name: b}]"
+    path.write_text(f"input: [3, 8, 8]\nbody: {body}\ntrain: {{freeze: {freeze}}}")
+    told = [d.message.split("`")[1] for d in cnndsl.check(path).diagnostics]
+    assert sorted(told) == sorted(idle)
+
+
+@pytest.mark.parametrize("key", ["recipes", "variants"])
+def test_a_recipe_that_says_nothing(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "input: [3, 8, 8]\nbody: relu\nvariants: {a: {}, b: {}}\n"
+        f"train: {{{key}: {{a: {{}}, b: {{epochs: 3}}}}}}"
+    )
+    (told,) = [d for d in cnndsl.check(f"{path}:a").diagnostics if d.code == "unused"]
+    assert told.message == "`a` says nothing"
+    assert told.span.line == 4

@@ -14,6 +14,7 @@ from cnndsl.graph import Graph
 from cnndsl.recipe import Recipe, merge, misfits, spread, unread
 from cnndsl.recipe.patterns import (
     all_frozen,
+    frozen_twice,
     patterns_of,
     unfitting,
     whereabouts,
@@ -83,6 +84,10 @@ def tell_unfitting(settings: Settings, graph: Graph, report: Report) -> None:
                 message = "freeze: no parameter is left to train"
                 report.warn("unused", message, _written(own, ("freeze",), ""), "name fewer of them")
                 continue
+            for pattern in frozen_twice(values, names) if patterns else ():
+                message = f"freeze: `{pattern}` means only parameters that others freeze"
+                place = _written(own, ("freeze",), pattern)
+                report.warn("unused", message, place, "leave it away")
             for pattern in without_effect(values, names) if patterns else ():
                 if ("lr_scale", pattern) not in strange:
                     message = f"lr_scale: the factor of `{pattern}` holds for no parameter"
@@ -136,7 +141,8 @@ def _recipe(
         values = merge(values, own)
         places[setting.keys[0]] = merge(places.get(setting.keys[0], {}), own)
     values = _public(values)
-    for misfit in misfits(Recipe, values, lost):
+    wrong = [*misfits(Recipe, values, lost)]
+    for misfit in wrong:
         span = _place(settings, misfit.path)
         value = next((s.value for s in settings if s.value.span == span), syntax.Broken(span))
         with suppress(Poison):
@@ -144,7 +150,8 @@ def _recipe(
     unsure = {path[0] for path in lost}  # their choice may be among what is lost
     anywhere = any(suggest(word, ["variants"]).startswith("did") for word in unsure)
     for place, misfit in unread(Recipe, list(places.values()), choices=others):
-        if not anywhere and misfit.path[0] not in unsure:
+        told_so = any(misfit.path == one.path for one in wrong)
+        if not anywhere and not told_so and misfit.path[0] not in unsure:
             told = f"{'.'.join(misfit.path)}: {misfit.message}"
             at = _key(settings, list(places)[place], misfit.path)
             report.error("unused", told, at, misfit.help)

@@ -35,6 +35,18 @@ def all_frozen(values: Mapping[str, Any], names: Iterable[str]) -> bool:
     return all(any(fits(pattern, name) for pattern in frozen) for name in names)
 
 
+def frozen_twice(values: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    """The patterns of `freeze` that can all be left away: those of fewer parameters first."""
+    kept = list(values.get("freeze") or ())
+    own = {pattern: {name for name in names if fits(pattern, name)} for pattern in kept}
+    for pattern in sorted(own, key=lambda pattern: len(own[pattern])):
+        kept.remove(pattern)
+        if own[pattern] and own[pattern] <= {name for other in kept for name in own[other]}:
+            yield pattern
+        else:
+            kept.append(pattern)
+
+
 def without_effect(values: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
     """The patterns of `lr_scale` of which no factor holds: a later one does, or all is frozen."""
     frozen = values.get("freeze") or ()

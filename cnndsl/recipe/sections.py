@@ -97,6 +97,7 @@ class Optimizer(Section):
 
     read_by: ClassVar[Rules] = {
         "momentum": ReadBy("name", ("sgd", "rmsprop")),
+        "nesterov": ReadBy("name", ("sgd",)),
         "betas": ReadBy("name", ("adam", "adamw")),
         "alpha": ReadBy("name", ("rmsprop",)),
         "eps": ReadBy("name", ("adam", "adamw", "rmsprop")),
@@ -111,7 +112,8 @@ class Optimizer(Section):
 
     def confirm(self) -> None:
         if self.nesterov and (self.name != "sgd" or self.momentum == 0):
-            help = "else it is `nesterov: false`"
+            sgd = self.name == "sgd"
+            help = "as in `momentum: 0.9`" if sgd else f"leave it away: `{self.name}` has none"
             raise Clash("needs `sgd` with a momentum", ("nesterov",), help)
         if max(self.betas) == 1:
             raise Clash("expected numbers below 1", ("betas",))
