@@ -349,8 +349,14 @@ class Report:
 
     @property
     def told(self) -> tuple[Diagnostic, ...]:
-        """The errors; where there are none, the warnings and notes, which wait until then."""
-        return tuple(d for d in self.diagnostics if not self.failed or d.severity == "error")
+        """The errors, those of each file in the order of its lines; where there are none, the
+        warnings and notes, which wait until then."""
+        if not self.failed:
+            return tuple(self.diagnostics)
+        errors = [d for d in self.diagnostics if d.severity == "error"]
+        files = {d.span.source.path: number for number, d in reversed([*enumerate(errors)])}
+        places = [(files[d.span.source.path], d.span.line, d.span.column) for d in errors]
+        return tuple(errors[i] for i in sorted(range(len(errors)), key=places.__getitem__))
 
     def raise_errors(self) -> None:
         """Raise SpecError, with the errors, if there are any."""

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from cnndsl.diagnostics import Related, Report, Source, Span
+from cnndsl.expr import FUNCTIONS
 from cnndsl.faults import explain, place, template
 from cnndsl.files import read_regular
 from cnndsl.strays import conflict, stray
@@ -25,6 +26,7 @@ MAX_BYTES = 300_000
 MAX_DEPTH = 60
 MAX_VALUES = 20_000
 
+_CALL = re.compile(rf"(?:{'|'.join(FUNCTIONS)})\([\w., +*/-]*\)")
 Plain = None | bool | int | float | str
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -269,6 +271,12 @@ class _Reader:
             self.broken = True
             help = f'quote it, as in "{text[-80:]}, …)": within {{…}} and […] a comma ends a value'
             self.report.error("expression", "a comma cuts the expression off", span, help)
+        elif (call := _CALL.match(text + rest)) and "$" not in text:
+            self.broken = True
+            end = span.column + call.end()
+            whole = Span(self.source, span.line, span.column, span.line, end)
+            help = f"write `'$({call[0]})'`"
+            self.report.error("expression", "an expression is written $(…)", whole, help)
 
     def close(self, event: Any) -> None:
         top = self.stack.pop()

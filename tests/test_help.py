@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -1007,3 +1008,33 @@ def test_help_for_a_value_from_outside(value: str, tmp_path: Path) -> None:
     (error,) = caught.value.diagnostics
     (right,) = re.findall(r"(?:write|did you mean|the op is) `([^`]+)`", error.help)
     assert checked(str(path), None, [f"{value.partition('=')[0]}={right}"], None).layers
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "let: {stem: divisible(20, 8)}\nbody: [{conv: $stem}]\n",
+        "params: {w: max(4, 8), n: 2}\nbody: [{conv: $w}, {conv: $n}]\n",
+        "params: {n: 2}\nbody: [{conv: {out: max(n, 8), kernel: 3}, name: a}, {relu: , from: a}]\n",
+        "body: [{for: {w: [min(4, 8), 16]}, do: {conv: $w}}]\n",
+    ],
+)
+def test_a_call_that_a_comma_cuts_is_one_message(text: str, tmp_path: Path) -> None:
+    errors = told(INPUT + text, tmp_path)
+    assert len(errors) == 1, "\n".join(map(str, errors))
+    assert_helps(text, tmp_path)
+
+
+LINES = [
+    ("params: {if: 3}\n", "blocks: {res: {body: relu}}\n", "expect: {parms: 3}\n"),
+    ("params: {a: 3}\n", "body: [{conv: $b}, {con: 4}]\n", "outputs: {o: {form: a}}\n"),
+    ("body: [Aa, {conv: {out: 3, kernl: 3}}]\n", "let: {w: $(1 +)}\n", "blocks: {B: {bdy: bn}}\n"),
+]
+
+
+@pytest.mark.parametrize("lines", [lines for group in LINES for lines in permutations(group)])
+def test_messages_come_in_the_order_of_the_lines(lines: tuple[str, ...], tmp_path: Path) -> None:
+    text = INPUT + "".join(lines)
+    places = [(e.span.line, e.span.column) for e in told(text, tmp_path)]
+    assert len({line for line, _ in places}) >= 2
+    assert places == sorted(places)

@@ -727,11 +727,11 @@ def test_all_phases_of_a_file_are_told_together(check: Check) -> None:
             "  - {conv: 8, relu: }\n"
         )
     assert messages(error) == [
+        "unknown name `ot`",
         "unknown key `kernal` in conv",
+        "`outt` is not among A's parameters",
         "the expression ends too early",
         "one node has `conv` and `relu`",
-        "unknown name `ot`",
-        "`outt` is not among A's parameters",
     ]
 
 
