@@ -149,9 +149,10 @@ def test_a_wrong_module_is_found(kind: str, tmp_path: Path) -> None:
     assert bool(found.problems) == (kind != "right")
 
 
-@pytest.mark.parametrize("factor", ["1.0e+30", "-1.0e+30"])
+@pytest.mark.parametrize("factor", ["1.0e+15", "-1.0e+15"])
 def test_what_is_not_finite_is_no_proof(factor: str, tmp_path: Path) -> None:
-    body = f"body: [{{conv: 4}}, {{scale: {factor}}}, {{scale: {factor}}}, relu, {{conv: 4}}]"
+    scales = ", ".join([f"{{scale: {factor}}}"] * 4)
+    body = f"body: [{{conv: 4}}, {scales}, relu, {{conv: 4}}]"
     graph = network(tmp_path, body)
     found = equivalence(graph, build_module(graph))
     assert any("not finite" in problem for problem in found.problems)
