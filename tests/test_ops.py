@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -43,6 +44,13 @@ REFUSALS = (RuntimeError, ValueError, IndexError, AssertionError, ZeroDivisionEr
 # Random ops and inputs
 
 
+def single(bound: float, other: float) -> float:
+    """The float32 that is next to a bound, on the side of the other one."""
+    near = np.float32(bound)
+    beyond = near < bound if bound < other else near > bound
+    return float(np.nextafter(near, np.float32(other)) if beyond else near)
+
+
 def values_of(kind: Kind) -> st.SearchStrategy[Any]:
     """Values that the kind takes; numbers are small, since real tensors are made of them."""
     match kind:
@@ -51,7 +59,8 @@ def values_of(kind: Kind) -> st.SearchStrategy[Any]:
             return st.just(start) | st.integers(start, start + 6 if high is None else int(high))
         case Number(min=low, max=high):
             low, high = -4.0 if low is None else float(low), 4.0 if high is None else float(high)
-            return st.floats(low, high, width=32, allow_subnormal=False) | st.sampled_from(
+            ends = (single(low, high), single(high, low))
+            return st.floats(*ends, width=32, allow_subnormal=False) | st.sampled_from(
                 [low, (low + high) / 2, high]
             )
         case Truth():
