@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from cnndsl import source, syntax
 from cnndsl.diagnostics import Reached, Report, Source, Span, SpecError, suggest
 from cnndsl.elaborate import MAX_STEPS, Request, elaborate
 from cnndsl.elaborate.reaching import layers_of
+from cnndsl.elaborate.recipes import names_of
 from cnndsl.expect import confirm
 from cnndsl.expr import Exhausted, Meter
 from cnndsl.flow import flow
@@ -25,7 +27,7 @@ from cnndsl.words import normal
 MAX_TOGETHER = 2 * MAX_STEPS
 """How many steps the variants of a file take that are checked in one go."""
 VARIANT = 10
-"""How many of them each takes beside those of its network."""
+"""How many of them each takes, and each named recipe of each, beside those of its network."""
 AS_WRITTEN = Request()
 """A spec with its own values."""
 
@@ -102,11 +104,12 @@ def _published(tree: syntax.Spec, graph: Graph, request: Request) -> dict[str, A
 
 
 def check_variants(
-    spec: str, values: Request = AS_WRITTEN, *, facts: bool = False
+    spec: str, values: Request = AS_WRITTEN, *, facts: bool = False, base: bool = False
 ) -> Iterator[Graph]:
     """The network that a spec names, or where it names none of a file's variants, all of them.
 
-    `values` replace those of each. With `facts`, what `expect:` states is confirmed. Raises
+    `values` replace those of each. With `facts`, what `expect:` states is confirmed; with `base`,
+    the network of a file with variants that is none of them is the first. Raises
     SpecError at the end, with the mistakes of all, also where all of them together take more steps
     than MAX_TOGETHER.
     """
@@ -117,11 +120,14 @@ def check_variants(
     assert target is not None
     assert tree is not None
     together = Meter(MAX_TOGETHER)
-    for variant in [target.variant] if target.variant else list(tree.variants) or [""]:
+    each = VARIANT * (1 + len(names_of(tree.train)))
+    all_of_them = ["", *tree.variants] if base or not tree.variants else [*tree.variants]
+    for variant in [normal(target.variant)] if target.variant else all_of_them:
         request = replace(values, variant=variant)
+        several = together if variant and not target.variant else Meter(inf)
         try:
-            together.spend(VARIANT)
-            yield check_tree(tree, request, Report(), facts=facts, together=together)
+            several.spend(each)
+            yield check_tree(tree, request, Report(), facts=facts, together=several)
         except SpecError as e:
             report.take(e)
         except Exhausted:

@@ -141,6 +141,23 @@ def test_the_variants_of_a_file_are_bounded_together(tmp_path: Path) -> None:
     assert len(next(check_variants(f"{path}:v8")).layers) == 9_000, "as the remedy says"
 
 
+def test_recipes_that_each_variant_has_are_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+
+    def written(variants: int, recipes: int) -> Path:
+        names = ", ".join(f"v{n}: {{}}" for n in range(variants))
+        own = ", ".join(f"r{n}: {{epochs: 2}}" for n in range(recipes))
+        path.write_text(
+            f"variants: {{{names}}}\ntrain: {{recipes: {{{own}}}}}\ninput: [3, 8, 8]\nbody: relu"
+        )
+        return path
+
+    assert len(list(check_variants(str(written(12, 12)), base=True))) == 13
+    with pytest.raises(SpecError) as raised:
+        list(check_variants(str(written(90, 90))))
+    assert [told.code for told in raised.value.diagnostics] == ["bound"]
+
+
 # --- files ---
 
 

@@ -349,6 +349,21 @@ TABLE = {
             f"train: {{variants: {{{many('v#: {epochs: 1}', 5_000)}}}}}",
         )
     ),
+    "named recipes of variants": Small(
+        net(
+            "[flatten, {linear: 10}]",
+            f"variants: {{{many('v#: {}', 4_000)}}}\n"
+            f"train: {{recipes: {{{many('r#: {}', 5_000)}}}}}",
+        ),
+        "more than 40000 steps in all",
+    ),
+    "variants that repeat": Small(
+        net(
+            "{repeat: $n, do: [relu, sigmoid, tanh]}",
+            f"params: {{n: 1}}\nvariants: {{{many('v#: {n: 120}')}}}",
+        ),
+        "more than 40000 steps in all",
+    ),
     "outputs": Small(net("relu", f"outputs: {{{many('o#: {}')}}}"), "at most 64"),
     "inputs": Small(
         f"inputs: {{{many('i#: [3, 8, 8]', 4_800)}}}\nbody: {{add: [{many('{from: i#}', 3_900)}]}}"
@@ -367,7 +382,7 @@ one value read everywhere; a scope of many outputs; long paths again and again
 repetitions within each other; repetitions within each other and opened
 rounds of rounds of nothing; rounds that pass a value on; rounds of many values passed on
 rounds of empty branches; rounds of scopes; rounds of calls; rounds of sums
-scopes that look different; aliases of a body; variants; recipes of variants
+scopes that look different; aliases of a body; variants; recipes of variants; variants that repeat
 a parameter of params that does not exist, in each round
 a parameter of let that does not exist, in each round
 a part of a name of params that does not exist, in each round

@@ -13,7 +13,6 @@ import typer
 from cnndsl.checker import check_variants
 from cnndsl.cli.options import InputOption, SetOption, SpecArgument, VariantOption, checked
 from cnndsl.cli.telling import fail, told, told_of, usage, write
-from cnndsl.diagnostics import Report, SpecError
 from cnndsl.graph import Graph
 
 if TYPE_CHECKING:
@@ -123,19 +122,7 @@ def with_variants(
     """
     if variant or set or input:
         return [checked(spec, variant, set, input)]
-    report = Report()
-    graphs: list[Graph] = []
-    try:
-        graphs.append(checked(spec, variant, set, input))
-    except SpecError as e:
-        report.take(e)
-    try:
-        if not (graphs and graphs[0].variant):
-            graphs += [found for found in check_variants(spec, facts=True) if found.variant]
-    except SpecError as e:
-        report.take(e)
-    report.raise_errors()
-    return graphs
+    return list(check_variants(spec, facts=True, base=True))
 
 
 def confirmations(graphs: Sequence[Graph]) -> list[str]:

@@ -49,7 +49,8 @@ def elaborate(
 ) -> Graph | None:
     """The network of a spec; None where a mistake was reported.
 
-    Its steps are taken from those that are left `together`; raises Exhausted if there are too few.
+    Its steps, at least one for each layer, are taken from those that are left `together`; raises
+    Exhausted if there are too few.
     """
     evaluator = Evaluator(report)
     home = _home(spec, request, evaluator, {})
@@ -60,7 +61,7 @@ def elaborate(
         report.reached = walk.reached(request.variant)
         return None
     if together:
-        together.spend(walk.taken)
+        together.spend(max(walk.taken, len(walk.nodes)))
     if graph is None or report.failed:
         report.reached = walk.reached(request.variant)
         return None

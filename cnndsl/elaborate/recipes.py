@@ -34,13 +34,18 @@ def recipes_of(
     report: Report,
 ) -> Recipes:
     """Each recipe with what differs in the variant, evaluated and checked."""
-    named = {s.path[1]: None for s in settings if s.path[0] == "recipes" and s.path[1:]}
     return {
         name: _recipe(
             chosen(settings, name, variant), others(settings, name), evaluator, env, report
         )
-        for name in ("", *named)
+        for name in ("", *names_of(settings))
     }
+
+
+def names_of(settings: Settings) -> list[str]:
+    """The names of a file's other recipes, in the order they are written."""
+    named = (s.path[1] for s in settings if s.path[0] == "recipes" and s.path[1:])
+    return [*dict.fromkeys(named)]
 
 
 def chosen(settings: Settings, name: str, variant: str) -> list[syntax.Setting]:
