@@ -40,6 +40,7 @@ from cnndsl.ops import registry
 from cnndsl.packages import or_of_package, required
 from cnndsl.parse import ATTRIBUTES, COMPANIONS
 from cnndsl.recipe import Recipe, unread_beside
+from cnndsl.recipe.section import MAX_ITEMS
 from cnndsl.schema import EXTENDABLE, NOTED, SHARED, STRUCTURES, spec_schema
 from cnndsl.source import Located
 from cnndsl.strays import Stray, stray
@@ -131,6 +132,9 @@ def _explain(error: Any, root: Located) -> Iterator[tuple[Span, str, str]]:
                 yield _op_span(root, path), f"`{missing}` is missing{_where(path)}", ""
         case "maxProperties":
             told = f"{len(error.instance)} entries; at most {error.validator_value}"
+            yield value.span, f"{_name(path)} has {told}", ""
+        case "maxItems" if error.validator_value == MAX_ITEMS:
+            told = f"{len(error.instance)} items; at most {MAX_ITEMS}"
             yield value.span, f"{_name(path)} has {told}", ""
         case "minItems" | "maxItems":
             shape = error.schema.get("description") == SHARED["shape"]["description"]

@@ -364,6 +364,9 @@ TABLE = {
         ),
         "more than 40000 steps in all",
     ),
+    "what a recipe freezes": Small(
+        net("relu", f"train: {{freeze: [{many('a#', 4_000)}]}}"), "items; at most 256"
+    ),
     "outputs": Small(net("relu", f"outputs: {{{many('o#: {}')}}}"), "at most 64"),
     "inputs": Small(
         f"inputs: {{{many('i#: [3, 8, 8]', 4_800)}}}\nbody: {{add: [{many('{from: i#}', 3_900)}]}}"
