@@ -12,7 +12,7 @@ from cnndsl import checker, diagnostics, init, load, schema, source, words
 from cnndsl.diagram import figure, geometry, planner, rows
 from cnndsl.elaborate import adding, naming, walking
 from cnndsl.expr import tree
-from cnndsl.recipe import section
+from cnndsl.recipe.section import MAX_ITEMS
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "docs/language.md"]
@@ -99,7 +99,7 @@ BOUNDS = {
     "a name": (words.MAX_WORD,),
     "a tensor": (adding.MAX_ELEMENTS,),
     "outputs": (schema.MAX_OUTPUTS,),
-    "a list in a recipe": (section.MAX_ITEMS,),
+    "a list in a recipe": (MAX_ITEMS,),
     "comparisons of the patterns": (tree.MAX_WORK, init.MATCHES),
     "errors": (diagnostics.MAX_ERRORS, diagnostics.MAX_MESSAGE),
     "a diagram": (figure.MAX_BOXES, rows.MAX_PASSED, geometry.MAX_MOVED),
