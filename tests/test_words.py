@@ -589,3 +589,18 @@ def test_the_command_line_takes_names_of_any_script(chinese: Path, tmp_path: Pat
         done = CliRunner().invoke(app, [str(arg) for arg in args])
         assert done.exit_code == 0, done.output
     assert "残差" in (tmp_path / "网络.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("word", [*keyword.kwlist, "Class", "IF"])
+@pytest.mark.parametrize("what", ["", "body: [{conv: 2}]", "from: c", "from: c, body: relu"])
+def test_a_keyword_is_no_output(word: str, what: str, tmp_path: Path) -> None:
+    """Whether it has nodes of its own or not: it is told once, as an output."""
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        f"input: [3, 4, 4]\nbody: [{{conv: 4, name: c}}]\noutputs: {{a: {{}}, {word}: {{{what}}}}}"
+    )
+    with pytest.raises(SpecError) as caught:
+        cnndsl.check(path)
+    (told,) = caught.value.diagnostics
+    assert told.message == f"`{word}` is a keyword of Python; choose another name for the output"
+    assert (told.span.line, told.span.column) == (3, 18)

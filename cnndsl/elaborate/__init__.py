@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from keyword import iskeyword
 from typing import Any
 
 from cnndsl import syntax
@@ -215,6 +216,7 @@ class _Network(Walking):
         self.tell_apart()
         for head in self.home.spec.outputs:
             try:
+                self.field(head)
                 if head.when and not self.truth(head.when, place.env, "when"):
                     self.dropped.append(head.name)
                     self.absent[head.name] = head.when.span
@@ -227,6 +229,13 @@ class _Network(Walking):
                     self.values[head.name] = None
                 continue
             self.pending.append((head, normal(source)))
+
+    def field(self, head: syntax.Head) -> None:
+        """Refuse an output that no field of a tuple can be called."""
+        if iskeyword(head.name) or iskeyword(head.name.lower()):
+            message = f"`{head.name}` is a keyword of Python; choose another name for the output"
+            self.report.error("name", message, head.span)
+            raise Poison
 
     def tell_apart(self) -> None:
         """Report inputs and outputs of one name: exported files have one list of values."""
