@@ -36,6 +36,7 @@ STEADY = (0.5, 2.0)
 """Standard deviations of a layer's output at which its random weights stay as they were drawn."""
 
 
+NOT_FINITE = "has values that are not finite: nothing can be said of it"
 INPLACE = re.compile("(, )?inplace=(True|False)")
 """What the compiled module decides itself of the settings of a layer."""
 
@@ -53,6 +54,11 @@ class Equivalence:
     """What shows that the module is not the Graph's network; empty where it is."""
     double: bool = False
     """Whether double precision decided, since float32 rounds too coarsely for this network."""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether all that stands against the module are values that are not finite."""
+        return bool(self.problems) and all(one.endswith(NOT_FINITE) for one in self.problems)
 
     def __str__(self) -> str:
         sizes = " and ".join(map(str, self.inputs))
@@ -197,7 +203,7 @@ class _Comparison:
                 self.broken(f"{what} is {'not to be' if wanted is None else 'not'} given")
             return
         if not wanted.isfinite().all():  # what is infinite everywhere would equal anything
-            self.broken(f"{what} has values that are not finite: nothing can be said of it")
+            self.broken(f"{what} {NOT_FINITE}")
             return
         difference = distance(wanted.detach(), found.detach(), least)
         if difference > self.difference:

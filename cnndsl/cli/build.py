@@ -153,7 +153,9 @@ def verify_or_fail(graph: Graph) -> Equivalence:
     for problem in found.problems:
         print(problem, file=sys.stderr)
     if found.problems:
-        fail("the module is not shown to be the network of the spec", defect)
+        numbers = "the network itself gives infinity or NaN for random weights and inputs"
+        help = numbers if found.undecided else defect
+        fail("the module is not shown to be the network of the spec", help)
     return found
 
 
