@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ import cnndsl
 from cnndsl import shipped
 from cnndsl.checker import check_variants
 from cnndsl.diagnostics import MAX_ERRORS
+from cnndsl.recipe.schedule import factor_at
+from cnndsl.recipe.sections import Schedule
 
 Told = Callable[..., list[str]]
 
@@ -657,3 +660,19 @@ def test_elsewhere_the_value_passes_by(body: str, nodes: list[str], tmp_path: Pa
     path = tmp_path / "net.yaml"
     path.write_text(f"input: [4, 8, 8]\nbody: [{body}, gelu]\n")
     assert [node.op.name for node in cnndsl.check(path).layers] == [*nodes, "gelu"]
+
+
+@pytest.mark.parametrize("warmup", ["", ", warmup: 2", ", warmup: 0"])
+@pytest.mark.parametrize("name", ["constant", "step", "cosine", "polynomial", ""])
+@pytest.mark.parametrize("per", ["step", "epoch"])
+def test_a_rate_that_never_changes_has_no_ticks(
+    name: str, warmup: str, per: str, told: Told
+) -> None:
+    """Judged by the rates of a whole run: with `per` they may differ, or they never do."""
+    chosen = f"{{name: {name or 'constant'}, per: {per}{warmup}}}"
+    schedule = Schedule.create(yaml.safe_load(chosen))
+    rates = {factor_at(schedule, step, 5, 60, 0.1) for step in range(300)}
+    text = "input: [1, 4, 4]\nbody: [flatten, {linear: 10}]\n"
+    written = chosen if name else f"{{per: {per}{warmup}}}"
+    found = told(f"{text}train: {{epochs: 60, schedule: {written}}}")
+    assert any("schedule.per" in one for one in found) == (len(rates) == 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import takewhile
 from typing import Any
@@ -98,12 +98,24 @@ def tell_unfitting(settings: Settings, graph: Graph, report: Report) -> None:
                     message = f"lr_scale: the factor of `{pattern}` holds for no parameter"
                     help = "a later pattern has its own, or they are frozen: leave it away"
                     report.warn("unused", message, _written(own, ("lr_scale",), pattern), help)
+        if not any(
+            counts_ticks(v.get("schedule") or {}) for v in (values, *others(settings, recipe))
+        ):
+            for setting in own:
+                if setting.path == ("schedule", "per"):
+                    message = "schedule.per: nothing reads it where the rate never changes"
+                    report.warn("unused", message, setting.keys[-1], "leave it away")
         stages = () if values.get("params") else (values.get("layerwise") or {}).get("stages") or ()
         for stage in stages:
             if stage not in graph.values:
                 place = _written(own, ("layerwise", "stages"), stage)
                 help = suggest(stage, [path for path in graph.values if "." not in path])
                 report.warn("unused", f"stages: no scope or value `{stage}`", place, help)
+
+
+def counts_ticks(schedule: Mapping[str, Any]) -> bool:
+    """Whether the rate changes in the course of a run, in steps or in epochs."""
+    return schedule.get("name", "constant") != "constant" or bool(schedule.get("warmup"))
 
 
 def _written(settings: Sequence[syntax.Setting], path: tuple[str, ...], word: str) -> Span:
