@@ -216,7 +216,7 @@ TABLE = {
         "more than",
     ),
     "strides that multiply": Small(
-        net("{for: {i: 900}, do: {max_pool: {kernel: 1, stride: 99999999999999}}}"),
+        net("{for: {i: 900}, do: {max_pool: {kernel: 1, stride: 2147483647}}}"),
         more=(("build", "net.yaml", "--json"), ("compare", "net.yaml")),
     ),
     # Columns and expressions.

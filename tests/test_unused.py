@@ -227,7 +227,7 @@ SEGMENTS = "inputs: {a: [3, 8, 8], b: [3, 8, 8]}\n"
         (
             "input: [3, 8, 8]\nvariants: {v: {}}\nbody: [relu]\n"
             "train: {optimizer: {}, variants: {v: {data: {}}}, recipes: {r: {augment: {}}, s: {}}}",
-            ["4:9 `optimizer`", "4:39 `data`", "4:65 `augment`"],
+            ["4:9 `optimizer`", "4:79 `s`", "4:39 `data`", "4:65 `augment`"],
         ),
     ],
 )
@@ -469,12 +469,12 @@ def test_a_rule_that_later_ones_override(rules: str, expected: list[str], told: 
 def test_patterns_of_recipes_that_fit_nothing(told: Told) -> None:
     """All of them, each at its place, of every recipe; those of heads that are left out wait."""
     text = """input: [3, 8, 8]
-params: {aux: false, stem: a}
+params: {aux: false, stem: b}
 variants: {v: {}}
 body: [{conv: 4, name: a}, {seq: [{conv: 4}, relu], name: s}, {bn: , name: n}]
 outputs: {y: {}, aux: {from: a, body: [{conv: 2}], train_only: true, when: $aux}}
 train:
-  freeze: [a, b, s.*, s.0, "c*", aux, $stem]
+  freeze: [a, b, s.*, "c*", aux, $stem]
   lr_scale: {n: 0.1, m: 2, "*.weight": 1}
   layerwise: {stages: [s, t]}
   variants: {v: {freeze: [a, q]}}
@@ -489,7 +489,7 @@ train:
     ]
     assert told(text) == [
         "7:15 freeze: no parameter fits `b`",
-        "7:28 freeze: no parameter fits `c*`",
+        "7:23 freeze: no parameter fits `c*`",
         *shared,
     ]
     assert told(text, "v") == ["10:30 freeze: no parameter fits `q`", *shared]
