@@ -36,7 +36,10 @@ PUBLISHED = {
     "regnet_y_400mf": "regnet",
     "squeezenet1_0": "squeezenet",
 }
-LARGE = ("vgg16", "densenet121", "regnet_y_400mf", "efficientnet_b0", "shufflenet_v2_x1_0")
+LARGE = (
+    *("vgg16", "densenet121", "regnet_y_400mf", "efficientnet_b0", "shufflenet_v2_x1_0"),
+    *("convnext_tiny", "mobilenet_v3_large"),
+)
 """What takes many seconds."""
 
 

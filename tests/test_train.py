@@ -155,7 +155,14 @@ def stop_after(count: int) -> Any:
     return agree
 
 
-@pytest.mark.parametrize(("stop", "workers"), [(1, 0), (10, 2), (25, 0), (31, 2)])
+@pytest.mark.parametrize(
+    ("stop", "workers"),
+    [
+        (1, 0),
+        (31, 2),
+        *(pytest.param(*case, marks=pytest.mark.heavy) for case in [(10, 2), (25, 0)]),
+    ],
+)
 def test_a_resumed_run_equals_an_uninterrupted_one(
     net: str, stop: int, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

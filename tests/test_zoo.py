@@ -62,7 +62,6 @@ HEAVY = (
     *("efficientnet_b5", "efficientnet_b6", "efficientnet_b7"),
     *("efficientnet_v2_s", "efficientnet_v2_m", "efficientnet_v2_l"),
 )
-TORCHVISION = (*LIGHT, *HEAVY)
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "googlenet": {"init_weights": False, "aux_logits": True},
     "inception_v3": {"init_weights": False, "aux_logits": True},
@@ -326,7 +325,7 @@ def test_without_aux_takes_their_weights(name: str, side: int) -> None:
 # --- figures -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", TORCHVISION)
+@pytest.mark.parametrize("name", [*LIGHT, *heavy(HEAVY)])
 def test_figures_of_torchvision(name: str) -> None:
     """The static figures are those of the model, and those that torchvision publishes."""
     graph = cnndsl.check(name)
