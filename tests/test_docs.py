@@ -10,8 +10,9 @@ import pytest
 import cnndsl
 from cnndsl import checker, diagnostics, init, load, schema, source, words
 from cnndsl.diagram import figure, geometry, planner, rows
-from cnndsl.elaborate import adding, naming, walking
+from cnndsl.elaborate import naming, walking
 from cnndsl.expr import tree
+from cnndsl.ops import kinds
 from cnndsl.recipe.section import MAX_ITEMS
 
 ROOT = Path(__file__).parent.parent
@@ -97,7 +98,7 @@ BOUNDS = {
     "an expression": (tree.MAX_SOURCE, tree.MAX_NESTING),
     "a number, a list with all in it, a text": (tree.MAX_NUMBER, tree.MAX_LIST, tree.MAX_TEXT),
     "a name": (words.MAX_WORD,),
-    "a tensor": (adding.MAX_ELEMENTS,),
+    "a tensor": (kinds.MAX_ELEMENTS,),
     "outputs": (schema.MAX_OUTPUTS,),
     "a list in a recipe": (MAX_ITEMS,),
     "comparisons of the patterns": (tree.MAX_WORK, init.MATCHES),

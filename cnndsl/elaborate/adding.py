@@ -18,9 +18,8 @@ from cnndsl.elaborate.remedies import channels_first, ranked
 from cnndsl.graph import Node
 from cnndsl.ops import registry
 from cnndsl.ops.base import Op, Reject, Shape
+from cnndsl.ops.kinds import MAX_ELEMENTS
 from cnndsl.values import Env, Poison, mend
-
-MAX_ELEMENTS = 2**40
 
 
 @dataclass

@@ -19,6 +19,10 @@ EXPRESSION = r"\$"
 """The pattern of a text that may hold an expression."""
 
 
+MAX_ELEMENTS = 2**40
+"""How many elements a tensor has at the most."""
+
+
 class Reject(Exception):  # noqa: N818 - it reads as the verb it is
     """An op does not take these arguments or this input; `arg` names the argument at fault.
 
@@ -37,6 +41,13 @@ class Kind(ABC):
 
     def check(self, value: Any) -> Any:
         raise Reject(f"expected {self.words()}, found {show(value)}")
+
+    def accepts(self, value: Any) -> bool:
+        try:
+            self.check(value)
+        except Reject:
+            return False
+        return True
 
     @abstractmethod
     def schema(self) -> Schema:

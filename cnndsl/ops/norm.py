@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import prod
 
 from cnndsl.ops.base import Call, Family, Op, Reject, Shape, arg, call, fewer_groups
+from cnndsl.ops.kinds import MAX_ELEMENTS
 from cnndsl.ops.memory import FLOAT, Kept
 from cnndsl.ops.reading import Reading, normalized, pointwise, window
 
@@ -211,7 +212,7 @@ class LocalResponseNorm(Op, name="lrn"):
     k: float = arg("Added to the energy.", default=1.0, min=0)
 
     def shape(self, x: Shape) -> Shape:
-        if self._padded(x) > 2**40:
+        if self._padded(x) > MAX_ELEMENTS:
             raise Reject(f"size {self.size} needs a tensor of more than 2**40 elements", "size")
         return x
 

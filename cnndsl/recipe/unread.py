@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cnndsl.expr import show
-from cnndsl.ops.base import Reject
 from cnndsl.recipe.section import Misfit, Nested, Section, args_of, plain
 
 Values = Mapping[str, Any]
@@ -82,7 +81,7 @@ def _of_section(
             judges = [standing[index]]
             if rule.choice not in place:
                 judges += [chosen, *elsewhere]
-            known = all(_is_choice(choice.kind, value) for value in judges)
+            known = all(choice.kind.accepts(value) for value in judges)
             if name in place and known and not any(_reads(v, rule.kinds) for v in judges):
                 yield index, Misfit(_told(rule.choice, standing[index]), (name,), rule.help)
 
@@ -91,14 +90,6 @@ def _told(choice: str, value: Any) -> str:
     if choice == "name":
         return f"`{value}` does not read it"
     return f"nothing reads it where `{choice}` is {show(value)}"
-
-
-def _is_choice(kind: Any, value: Any) -> bool:
-    try:
-        kind.check(value)
-    except Reject:
-        return False
-    return True
 
 
 def _reads(value: Any, kinds: tuple[str, ...]) -> bool:
