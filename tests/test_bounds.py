@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from functools import partial, reduce
 from operator import add, mul
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import pytest
 import torch
@@ -187,6 +189,42 @@ def test_a_remedy_is_sought_for_what_is_told_alone() -> None:
     assert len(sought) == len(report.diagnostics) == MAX_ERRORS
     report.error("name", "another", Span(Source("net.yaml", ""), 9_999), partial(remedy, sought))
     assert len(sought) == MAX_ERRORS
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        "{scale: $zzz}",
+        "{scale: $(zzz + i)}",
+        "{scale: $(own * zzz)}",
+        "{use: $zzz}",
+        "{use: Zzz}",
+        "{relu: {}, name: a$zzz}",
+        "{from: zzz}",
+        "{conv: {zzz: 3}}",
+        "{B: {zzz: $i}}",
+    ],
+)
+def test_a_failing_round_searches_for_no_word(
+    node: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    searched: list[str] = []
+    search = difflib.get_close_matches
+
+    def counted(word: str, *args: Any, **options: Any) -> list[str]:
+        searched.append(word)
+        return search(word, *args, **options)
+
+    monkeypatch.setattr(difflib, "get_close_matches", counted)
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "input: [3, 8, 8]\nparams: {own: 2, other: 3}\nblocks: {B: {params: {n: 1}, body: relu}}\n"
+        f"body: [{{conv: $own, name: first}}, {{for: {{i: 90}}, do: [{node}]}}, "
+        "{B: {n: $other}}]"
+    )
+    with pytest.raises(SpecError):
+        cnndsl.check(path)
+    assert 1 <= len(searched) <= 4
 
 
 def remedy(sought: list[int]) -> str:

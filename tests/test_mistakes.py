@@ -130,6 +130,13 @@ def test_numbers_after_a_failed_node_are_not_known(tmp_path: Path) -> None:
     assert_one_message(text, "", tmp_path)
 
 
+@pytest.mark.parametrize("round", ["relu, {conv: zzz}", "{from: zzz}", "relu, {scale: $zzz}, relu"])
+def test_a_round_that_fails_ends_a_repetition(round: str, tmp_path: Path) -> None:
+    """The others would fail like it, and pass the bound of steps."""
+    text = f"input: [3, 9, 9]\nbody: [{{repeat: 400000, do: [{round}]}}, {{from: '2'}}]\n"
+    assert_one_message(text, "", tmp_path)
+
+
 @pytest.mark.parametrize("value", ["wrong zzz", "'zzz,'", "'(8, zzz)'"])
 @pytest.mark.parametrize("first", [0, 1, 2])
 def test_a_value_that_many_read_is_told_once(value: str, first: int, tmp_path: Path) -> None:

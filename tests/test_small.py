@@ -145,7 +145,9 @@ TABLE = {
         net(f"{{repeat: 20000, do: {{relu: {{}}, when: $({'+'.join(['1*1'] * 45)} == 45)}}}}"),
         "operations",
     ),
-    "rounds that fail": Small(net("{repeat: 400000, do: [relu, {conv: 0}]}"), "at least 1"),
+    "rounds that fail": Small(
+        net("{repeat: 400000, do: [relu, {conv: {out: 3, kernel: 20}}]}"), "does not fit"
+    ),
     "a block that calls itself": Small(net("A", "blocks: {A: {body: [A, A]}}"), "60 deep"),
     "blocks of many parameters": Small(
         net(
