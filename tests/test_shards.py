@@ -343,6 +343,41 @@ def test_a_cache_that_holds_less_than_the_set(server: Server, shards: Path, home
     assert sum(path.stat().st_size for path in kept) <= 3.5 * each
 
 
+def test_a_file_that_gets_its_name_counts_while_room_is_made(
+    server: Server, shards: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is renamed by another after the folder was listed, and before it is measured."""
+    size = (shards / "train-00.tar").stat().st_size
+    kept = Cache(home, 3.5 * size)
+    urls = [f"{server.url}/train-0{n}.tar" for n in range(4)]
+    for url in urls[:2]:
+        kept.open(url).close()
+    whole, listed = threading.Event(), threading.Event()
+    copy, list_all = shutil.copyfileobj, Path.iterdir
+
+    def copied(*args: Any) -> None:
+        copy(*args)
+        if threading.current_thread() is other:
+            whole.set()
+            listed.wait(5)
+
+    def listing(folder: Path) -> Iterator[Path]:
+        found = [*list_all(folder)]
+        if folder == home and whole.is_set():
+            listed.set()
+            time.sleep(0.3)
+        return iter(found)
+
+    other = threading.Thread(target=kept.fetch, args=(urls[2],))
+    monkeypatch.setattr(shutil, "copyfileobj", copied)
+    monkeypatch.setattr(Path, "iterdir", listing)
+    other.start()
+    assert whole.wait(5)
+    kept.fetch(urls[3])
+    other.join()
+    assert sum(path.stat().st_size for path in home.glob("*.tar")) <= 3.5 * size
+
+
 def test_the_least_recently_used_shard_goes(server: Server, shards: Path, home: Path) -> None:
     size = (shards / "train-00.tar").stat().st_size
     kept = Cache(home, 2 * size)

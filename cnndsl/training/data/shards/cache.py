@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any
@@ -91,7 +91,8 @@ class Cache:
         for attempt in range(TRIES):
             try:
                 self._transfer(url, part)
-                os.replace(part, path)
+                with self._room():  # who makes room sees each file under one of its names
+                    os.replace(part, path)
                 return
             except _FAULTS as e:
                 missing = isinstance(e, urllib.error.HTTPError) and e.code < 500
@@ -105,7 +106,7 @@ class Cache:
         """Write what a server sends to a file, whole; raises OSError."""
         with _open(url) as response:
             length = int(response.headers.get("Content-Length") or 0)
-            with locked(self.folder / "room.lock"):
+            with self._room():
                 self._make_room(length)
                 part.write_bytes(b"")
                 os.truncate(part, length)  # counts as taken from now on
@@ -114,6 +115,10 @@ class Cache:
                 got = file.tell()
         if length and got != length:
             raise OSError(f"{got:,} of {length:,} bytes came")
+
+    def _room(self) -> AbstractContextManager[None]:
+        """Hold what the files of the folder take still."""
+        return locked(self.folder / "room.lock")
 
     def _make_room(self, needed: int) -> None:
         """Remove files until so many bytes fit; the file to come may be the only one."""
